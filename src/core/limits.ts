@@ -1,0 +1,79 @@
+/**
+ * Every bound of the system, in one place, with its unit last in the name. What happens at a limit is
+ * said beside it; the config may lower some of them per node, nothing may exceed them.
+ */
+
+/** Key length in UTF-8 bytes. Beyond it: `KeyTooLarge`. */
+export const KEY_BYTES_MAX = 1024;
+
+/** Value length in bytes. Beyond it: `ValueTooLarge`. */
+export const VALUE_BYTES_MAX = 1024 * 1024;
+
+/** One WebSocket frame. A larger one closes the connection with `FrameTooLarge`. */
+export const FRAME_BYTES_MAX = 16 * 1024 * 1024;
+
+/** A frame is closed and sent once it holds this much, however many messages still wait. */
+export const FRAME_BYTES_TARGET = 256 * 1024;
+
+/** Messages in one frame; a frame that holds more is malformed. */
+export const FRAME_MESSAGES_MAX = 8192;
+
+/** Unsent bytes on one connection beyond which a peer's messages are dropped and counted (they are all retried or repaired). */
+export const PEER_BUFFERED_BYTES_MAX = 64 * 1024 * 1024;
+
+/** Unsent bytes to one client beyond which its connection is closed as a slow consumer. */
+export const CLIENT_BUFFERED_BYTES_MAX = 64 * 1024 * 1024;
+
+/** Requests a node works on at once. One more gets `Overloaded` with a retry-after. */
+export const REQUESTS_IN_FLIGHT_MAX = 4096;
+
+/** Requests one client connection may have open at once. */
+export const REQUESTS_PER_CONNECTION_MAX = 2048;
+
+/** Inbound connections of one node; one more is refused with `Overloaded`. */
+export const CONNECTIONS_MAX = 2048;
+
+/** Events that wait in the update queue; peers' messages beyond it are dropped and counted, clients are refused. */
+export const QUEUE_EVENTS_MAX = 65_536;
+
+/** Events stepped in one turn before outputs are flushed. */
+export const TURN_EVENTS_MAX = 1024;
+
+/** Longest time budget that a request may ask for. */
+export const REQUEST_TIMEOUT_MS_MAX = 60_000;
+
+/** Time budget of a request that names none. */
+export const REQUEST_TIMEOUT_MS_DEFAULT = 5_000;
+
+/** Siblings of one key at which a write is answered with a warning. */
+export const SIBLINGS_WARNING = 16;
+
+/** Siblings of one key at which a write that adds one is refused with `TooManySiblings`. */
+export const SIBLINGS_MAX = 64;
+
+/** Operations that a record remembers so that a retry is recognised; older ones answer `OperationForgotten`. */
+export const RECENT_OPERATIONS_MAX = 8;
+
+/** How far ahead of the local wall clock a remote timestamp may push ours; beyond it the data is kept and the clock is not moved. */
+export const CLOCK_SKEW_MS_MAX = 60_000;
+
+/** Dot counters reserved on disk at a time; a restart skips at most this many. */
+export const COUNTERS_RESERVED = 1024;
+
+/** Hints kept for one peer by one node, in bytes of their keys. When full, new ones are counted and left to anti-entropy. */
+export const HINT_BYTES_MAX_PER_PEER = 32 * 1024 * 1024;
+
+/** Keys or entries in one scan page. */
+export const SCAN_PAGE_ENTRIES_MAX = 512;
+
+/** Bytes of records in one scan page; a page ends early when it holds this much. */
+export const SCAN_PAGE_BYTES_MAX = 1024 * 1024;
+
+/** Free disk space under which writes are refused with `StorageFull`; reads go on. */
+export const FREE_BYTES_MIN = 64 * 1024 * 1024;
+
+/** How long a graceful stop waits for requests in flight. */
+export const DRAIN_MS_MAX = 10_000;
+
+/** Contexts that one SDK session keeps; an evicted key is read with R + W > N. */
+export const SESSION_CONTEXTS_MAX = 10_000;

@@ -1,0 +1,153 @@
+/**
+ * Records and their merge: the heart of the system.
+ *
+ *   record ── context           everything this key's replica has seen, as a version vector
+ *          ├─ siblings          what survives of it: concurrent values and tombstones, sorted by dot
+ *          └─ recentOperations  which operations wrote what was superseded since, newest first
+ *
+ * `mergeRecords` is a join: commutative, associative, idempotent (test/property/record-merge.test.ts holds
+ * it against a model that keeps full causal histories). It never resolves a conflict and never enforces a
+ * limit; both would make two merge orders disagree, and then erase. Policies are views (`views.ts`),
+ * limits act where a write is minted.
+ *
+ * After R. Preguiça et al., "Dotted version vectors" (2010): a sibling survives if both sides hold it, or
+ * if the side that lacks it has not seen its dot.
+ */
+import type { SessionId } from './ids.js';
+import type { HlcTime } from './hlc.js';
+import { RECENT_OPERATIONS_MAX } from './limits.js';
+import {
+  compareDots,
+  covers,
+  join,
+  sameDot,
+  withDot,
+  type Dot,
+  type VersionVector,
+} from './version-vector.js';
+
+/** One operation of one client: a retry carries the same id and is recognised by it. */
+export interface OperationId {
+  readonly session: SessionId;
+  readonly sequence: number;
+}
+
+export interface Sibling {
+  readonly dot: Dot;
+  readonly hlc: HlcTime;
+  readonly operation: OperationId;
+  /** Wall time in milliseconds at which the value turns into a tombstone under the same dot; 0 for never. */
+  readonly expiresAt: number;
+  /** Opaque bytes, or null for a tombstone. */
+  readonly value: Uint8Array | null;
+}
+
+/** An operation whose write was superseded: kept so that a late retry is not applied again. */
+export interface RecentOperation {
+  readonly hlc: HlcTime;
+  readonly operation: OperationId;
+  readonly dot: Dot;
+}
+
+export interface KeyRecord {
+  readonly context: VersionVector;
+  /** Sorted by dot. Every dot is covered by `context`. */
+  readonly siblings: readonly Sibling[];
+  /** Newest first. With the siblings' own operations, the latest `RECENT_OPERATIONS_MAX` that are known. */
+  readonly recentOperations: readonly RecentOperation[];
+}
+
+export const EMPTY_RECORD: KeyRecord = { context: [], siblings: [], recentOperations: [] };
+
+export function sameOperation(a: OperationId, b: OperationId): boolean {
+  return a.sequence === b.sequence && a.session === b.session;
+}
+
+/** The join of two records of one key. */
+export function mergeRecords(a: KeyRecord, b: KeyRecord): KeyRecord {
+  if (a === b) return a;
+  const siblings: Sibling[] = [];
+  for (const mine of a.siblings) {
+    const theirs = b.siblings.find((s) => sameDot(s.dot, mine.dot));
+    if (theirs !== undefined) siblings.push(mergeSibling(mine, theirs));
+    else if (!covers(b.context, mine.dot)) siblings.push(mine);
+  }
+  for (const theirs of b.siblings) {
+    if (!covers(a.context, theirs.dot)) siblings.push(theirs);
+  }
+  siblings.sort((x, y) => compareDots(x.dot, y.dot));
+  return {
+    context: join(a.context, b.context),
+    siblings,
+    recentOperations: latestSuperseded([a, b], siblings),
+  };
+}
+
+/** Both sides hold the write. They differ only where one has already turned it into a tombstone by expiry. */
+function mergeSibling(a: Sibling, b: Sibling): Sibling {
+  return b.value === null ? b : a;
+}
+
+/**
+ * A new write laid over a record: supersedes what `covered` has seen and stands beside the rest.
+ *
+ * `covered` is what the writer had seen of this key; it may reach beyond what `local` holds, because the
+ * writer may have read elsewhere. The result's context covers both, and the new dot.
+ */
+export function applyWrite(local: KeyRecord, covered: VersionVector, written: Sibling): KeyRecord {
+  const siblings = local.siblings.filter((s) => !covers(covered, s.dot));
+  siblings.push(written);
+  siblings.sort((x, y) => compareDots(x.dot, y.dot));
+  return {
+    context: withDot(join(local.context, covered), written.dot),
+    siblings,
+    recentOperations: latestSuperseded([local], siblings),
+  };
+}
+
+/** The top K of all operations that the sources know, less those that a surviving sibling names itself. */
+function latestSuperseded(sources: readonly KeyRecord[], survivors: readonly Sibling[]): RecentOperation[] {
+  const known: RecentOperation[] = [];
+  const learn = (entry: RecentOperation): void => {
+    if (!known.some((k) => sameDot(k.dot, entry.dot))) {
+      known.push({ hlc: entry.hlc, operation: entry.operation, dot: entry.dot });
+    }
+  };
+  for (const source of sources) {
+    source.siblings.forEach(learn);
+    source.recentOperations.forEach(learn);
+  }
+  survivors.forEach(learn);
+  known.sort((x, y) => y.hlc - x.hlc || compareDots(x.dot, y.dot));
+  return known
+    .slice(0, RECENT_OPERATIONS_MAX)
+    .filter((entry) => !survivors.some((s) => sameDot(s.dot, entry.dot)));
+}
+
+/** Whether the record may have forgotten operations: a retry that it does not know may then be an old one. */
+export function forgetsOperations(record: KeyRecord): boolean {
+  return record.siblings.length + record.recentOperations.length >= RECENT_OPERATIONS_MAX;
+}
+
+/** The dots under which the record knows an operation, lowest first. More than one after a retry elsewhere. */
+export function dotsOfOperation(record: KeyRecord, operation: OperationId): Dot[] {
+  return [...record.siblings, ...record.recentOperations]
+    .filter((entry) => sameOperation(entry.operation, operation))
+    .map((entry) => entry.dot)
+    .sort(compareDots);
+}
+
+/** The highest HLC time that the record knows of. What it superseded was lower, by how writes are minted. */
+export function highestHlc(record: KeyRecord): HlcTime {
+  let highest = 0;
+  for (const s of record.siblings) highest = Math.max(highest, s.hlc);
+  for (const r of record.recentOperations) highest = Math.max(highest, r.hlc);
+  return highest;
+}
+
+/** Turns every sibling that is due into a tombstone under its own dot. Returns `record` itself if none is. */
+export function expireSiblings(record: KeyRecord, wallMs: number): KeyRecord {
+  const due = (s: Sibling): boolean => s.value !== null && s.expiresAt !== 0 && s.expiresAt <= wallMs;
+  if (!record.siblings.some(due)) return record;
+  return { ...record, siblings: record.siblings.map((s) => (due(s) ? { ...s, value: null } : s)) };
+}

@@ -1,0 +1,219 @@
+/**
+ * The message catalogue: every message that may stand in a frame, as discriminated unions.
+ * `codec.ts` turns them into frames and back; `docs/protocol.md` describes them for other implementers.
+ *
+ *   connection   hello, welcome, refused, ping, pong, goodbye
+ *   client       request -> response
+ *   replica      messages between the replicas of one group, by strategy
+ */
+import type { ClusterMap, QuorumLevel, Strategy } from '../cluster/cluster-map.js';
+import type { ErrorCode, Outcome } from '../core/errors.js';
+import type { HlcTime } from '../core/hlc.js';
+import type { GroupId, NodeId } from '../core/ids.js';
+import type { OperationId } from '../core/record.js';
+import type { LeaderlessMessage } from './leaderless-messages.js';
+
+/** Raised when a frame or message changes shape; a node refuses every other version. */
+export const PROTOCOL_VERSION = 1;
+
+// --- Connection ----------------------------------------------------------------------------------------
+
+/** The first message on a connection, from the side that opened it. */
+export interface Hello {
+  readonly type: 'hello';
+  readonly protocol: number;
+  readonly cluster: string;
+  readonly role: 'node' | 'client';
+  /** The node's id, or the client's session id. */
+  readonly id: string;
+  readonly credentials: string;
+  /** Epoch 0 and an empty hash: a client that has no map yet. */
+  readonly mapEpoch: number;
+  readonly mapHash: string;
+}
+
+/** The answer to a `hello` that is accepted. Carries the map unless the other side has the same one. */
+export interface Welcome {
+  readonly type: 'welcome';
+  readonly protocol: number;
+  readonly cluster: string;
+  readonly node: NodeId;
+  readonly map: ClusterMap | null;
+}
+
+/** The answer to a `hello` that is not, or the last word before a connection is closed for a fault. */
+export interface Refused {
+  readonly type: 'refused';
+  readonly error: WireError;
+}
+
+export interface Ping {
+  readonly type: 'ping';
+  readonly nonce: number;
+}
+
+export interface Pong {
+  readonly type: 'pong';
+  readonly nonce: number;
+}
+
+/** The sender stops accepting requests and closes when those in flight are answered. */
+export interface Goodbye {
+  readonly type: 'goodbye';
+  readonly reason: string;
+}
+
+export interface WireError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly outcome: Outcome;
+  /** 0 for none. */
+  readonly retryAfterMs: number;
+  /** With `StaleMap`: the newer map. */
+  readonly map: ClusterMap | null;
+}
+
+// --- Client --------------------------------------------------------------------------------------------
+
+/** One operation on one key, or one page of one partition. */
+export interface ClientRequest {
+  readonly type: 'request';
+  /** Unique among the open requests of this connection. */
+  readonly id: number;
+  readonly epoch: number;
+  /** Time budget left when it was sent, in milliseconds; clocks of client and node are not compared. */
+  readonly budgetMs: number;
+  readonly namespace: string;
+  readonly explain: boolean;
+  readonly operation: ClientOperation;
+}
+
+export type ClientOperation = GetOperation | PutOperation | ScanOperation | StatusOperation;
+
+export interface GetOperation {
+  readonly type: 'get';
+  readonly key: string;
+  /** null: the namespace's own level. */
+  readonly read: QuorumLevel | null;
+  /** A context that the answer must have seen (session guarantees), or null. */
+  readonly atLeast: Uint8Array | null;
+}
+
+/** A write; a value of null deletes. */
+export interface PutOperation {
+  readonly type: 'put';
+  readonly key: string;
+  readonly value: Uint8Array | null;
+  /** What the writer had read of this key, or null for a write that knows nothing of it. */
+  readonly context: Uint8Array | null;
+  readonly write: QuorumLevel | null;
+  /** 0: the namespace's own. */
+  readonly ttlMs: number;
+  readonly operation: OperationId;
+  /** The lowest sequence of the session that is still open: retries below it will not come. */
+  readonly lowestOpen: number;
+  /** 0 for the first attempt; a higher one makes the node look for the operation first. */
+  readonly attempt: number;
+}
+
+/** One page of one partition, in key order. */
+export interface ScanOperation {
+  readonly type: 'scan';
+  readonly partition: number;
+  readonly prefix: string;
+  /** Keys strictly greater than this one; empty to start. */
+  readonly after: string;
+  readonly limit: number;
+  readonly read: QuorumLevel | null;
+}
+
+/** What the node says of itself, for operators. Answered by the node, not by a replica; namespace is ignored. */
+export interface StatusOperation {
+  readonly type: 'status';
+}
+
+export interface ClientResponse {
+  readonly type: 'response';
+  readonly id: number;
+  readonly result: ClientResult | WireError;
+}
+
+export type ClientResult = GetResult | PutResult | ScanResult | StatusResult;
+
+export interface ValueView {
+  readonly value: Uint8Array;
+  readonly hlc: HlcTime;
+  /** Wall milliseconds, 0 for never. */
+  readonly expiresAt: number;
+}
+
+export interface GetResult {
+  readonly type: 'get-result';
+  /** Empty: the key is absent or deleted. More than one: siblings. */
+  readonly values: readonly ValueView[];
+  /** Hand it back with the next write of this key. null: nothing was ever seen of the key. */
+  readonly context: Uint8Array | null;
+  readonly explain: Explanation | null;
+}
+
+export interface PutResult {
+  readonly type: 'put-result';
+  /** Covers the write itself. */
+  readonly context: Uint8Array;
+  /** Siblings of the key after the write, this one included; above `SIBLINGS_WARNING` a client should resolve. */
+  readonly siblings: number;
+  readonly explain: Explanation | null;
+}
+
+export interface ScanEntry {
+  readonly key: string;
+  readonly values: readonly ValueView[];
+  readonly context: Uint8Array;
+}
+
+export interface ScanResult {
+  readonly type: 'scan-result';
+  /** In key order. Keys without live values are left out, so a page may be empty and not the last. */
+  readonly entries: readonly ScanEntry[];
+  /** Pass as `after` for the next page; null: the partition holds no more. */
+  readonly next: string | null;
+}
+
+export interface StatusResult {
+  readonly type: 'status-result';
+  /** JSON text of `NodeStatus`: for people and tools, never on a hot path. */
+  readonly status: string;
+}
+
+/** How an answer came about: the replicas asked, what each said, what was repaired, which guarantee held. */
+export interface Explanation {
+  readonly coordinator: NodeId;
+  readonly strategy: Strategy;
+  /** `R=2 of N=3` or the like: what this request waited for. */
+  readonly required: string;
+  readonly replicas: readonly ReplicaAnswer[];
+  /** Replicas that were found stale and sent the merged record before the answer left. */
+  readonly repaired: readonly NodeId[];
+  /** In words: what this answer guarantees. */
+  readonly guarantee: string;
+}
+
+export interface ReplicaAnswer {
+  readonly node: NodeId;
+  readonly answer:
+    'current' | 'stale' | 'absent' | 'corrupt' | 'stored' | 'hinted' | 'waiting' | 'unreachable';
+}
+
+// --- Replica -------------------------------------------------------------------------------------------
+
+/** A message between two replicas of one group. The sender is known from the connection's `hello`. */
+export interface ReplicaMessage {
+  readonly type: 'replica';
+  readonly group: GroupId;
+  readonly message: PeerMessage;
+}
+
+export type PeerMessage = LeaderlessMessage;
+
+export type Message =
+  Hello | Welcome | Refused | Ping | Pong | Goodbye | ClientRequest | ClientResponse | ReplicaMessage;

@@ -1,0 +1,131 @@
+/**
+ * The contract of a strategy.
+ *
+ * A replica is a synchronous state machine: it gets an event and its turn, and says through `effects` what
+ * should happen. It never awaits, does no I/O, and has no clock of its own. `node/update-queue.ts` feeds it
+ * and executes its effects:
+ *
+ *     events ──> step step step ──> one storage batch ──fsync──> durable events, sends, replies
+ *
+ * `send` and `reply` wait for every write of their step and for every unwritten value that the step read:
+ * nothing leaves that a crash could take back. `sendEarly` is the explicit exception.
+ */
+import type { ClusterMap } from '../cluster/cluster-map.js';
+import type { ErrorCode, TrefoilError } from '../core/errors.js';
+import type { HlcTime } from '../core/hlc.js';
+import type { GroupId, NodeId } from '../core/ids.js';
+import type { Dot } from '../core/version-vector.js';
+import type { ClientOperation, ClientResult, PeerMessage } from '../protocol/messages.js';
+import type { LogLevel, Random } from '../runtime/runtime.js';
+
+/** Names one client request within a node, for as long as it is open. */
+export type RequestHandle = number;
+
+/** The operations that reach a replica: all but those the node answers itself. */
+export type ReplicaOperation = Exclude<ClientOperation, { readonly type: 'status' }>;
+
+export type ReplicaEvent =
+  | {
+      readonly type: 'request';
+      readonly request: RequestHandle;
+      readonly operation: ReplicaOperation;
+      /** On the turn's monotonic clock. */
+      readonly deadlineMs: number;
+      readonly explain: boolean;
+    }
+  /** Nobody waits for the answer any more (the client is gone). */
+  | { readonly type: 'cancelled'; readonly request: RequestHandle }
+  | { readonly type: 'message'; readonly from: NodeId; readonly message: PeerMessage }
+  | { readonly type: 'timer'; readonly timer: string }
+  /** The writes of the step that asked for `token` are on disk (as the namespace's durability has it). */
+  | { readonly type: 'durable'; readonly token: number }
+  | { readonly type: 'peer-up'; readonly peer: NodeId }
+  | { readonly type: 'peer-down'; readonly peer: NodeId }
+  | { readonly type: 'map-changed'; readonly map: ClusterMap }
+  /** The answer to `effects.scan`. `damaged`: the store could not read the range; entries are then empty. */
+  | {
+      readonly type: 'scanned';
+      readonly scan: string;
+      readonly entries: readonly (readonly [key: string, value: Uint8Array])[];
+      /** Whether the range may hold more beyond the last entry. */
+      readonly more: boolean;
+      readonly damaged: boolean;
+    };
+
+/** What a local read gave: the bytes, nothing, or damage that the store itself reported. */
+export type LocalRead = Uint8Array | undefined | 'damaged';
+
+/** One step's view of the world. Valid during that step only. */
+export interface Turn {
+  readonly wallMs: number;
+  readonly monotonicMs: number;
+  readonly random: Random;
+  /** The latest value under one of this replica's own keys, writes not yet on disk included. */
+  read(key: string): LocalRead;
+  /** A new dot of this node's incarnation in this group; its counter is never given twice. */
+  mint(): Dot;
+  /** A timestamp above every one seen, and above `above`. */
+  tick(above: HlcTime): HlcTime;
+  /** Follows a timestamp seen in a record. */
+  observe(time: HlcTime): void;
+  /** Whether this node sees a peer as reachable now. */
+  reachable(peer: NodeId): boolean;
+  /** Why this node cannot write now, or null where it can. Checked before minting, so that a full disk is an early refusal. */
+  readonly writesRefused: ErrorCode | null;
+}
+
+export interface Effects {
+  /** Writes under this replica's own keys, all of one step in one batch. */
+  put(key: string, value: Uint8Array): void;
+  delete(key: string): void;
+  /** Asks for a `durable` event once this step's writes are on disk. */
+  whenDurable(token: number): void;
+  send(peer: NodeId, message: PeerMessage): void;
+  /** Leaves at once, before this step's writes are durable. Each use is justified in the strategy's SPEC. */
+  sendEarly(peer: NodeId, message: PeerMessage): void;
+  /** Exactly one answer for each request, unless it was cancelled. */
+  reply(request: RequestHandle, result: ClientResult | TrefoilError): void;
+  /** Replaces a running timer of the same name. */
+  setTimer(timer: string, afterMs: number): void;
+  cancelTimer(timer: string): void;
+  /** Reads a range of this replica's own keys off the turn; answered by a `scanned` event. One per name at a time. */
+  scan(
+    scan: string,
+    range: { readonly gt?: string; readonly gte?: string; readonly lt: string },
+    limit: number,
+  ): void;
+  /** This node's memory of what it minted may have a hole: it mints under a new incarnation from the next mint on. */
+  endIncarnation(reason: string): void;
+  /** Adds to a named counter of the node's metrics. */
+  count(metric: string, by?: number): void;
+  log(level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>): void;
+}
+
+export interface Replica {
+  step(event: ReplicaEvent, turn: Turn, effects: Effects): void;
+  /** For operators, metrics and the dashboard; plain data. */
+  status(): ReplicaStatus;
+}
+
+export interface ReplicaStatus {
+  readonly group: GroupId;
+  readonly strategy: string;
+  /** Numbers by name, units last in the name. */
+  readonly gauges: Readonly<Record<string, number>>;
+}
+
+/** What a replica is made of, given once. */
+export interface ReplicaSetup {
+  readonly group: GroupId;
+  readonly self: NodeId;
+  readonly map: ClusterMap;
+  readonly namespaceIndex: number;
+  readonly partition: number;
+}
+
+/** A strategy, as the node shell knows it: makes replicas, which then find their state through `turn.read` and scans. */
+export interface StrategyDefinition {
+  readonly name: string;
+  /** The replica arms its timers and opens its state here; called once in its first turn. */
+  open(setup: ReplicaSetup, turn: Turn, effects: Effects): Replica;
+}
