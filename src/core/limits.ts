@@ -18,6 +18,12 @@ export const FRAME_BYTES_TARGET = 256 * 1024;
 /** Messages in one frame; a frame that holds more is malformed. */
 export const FRAME_MESSAGES_MAX = 8192;
 
+/** Values (texts, numbers, arrays ...) in one frame; a frame that holds more is malformed. It bounds what decoding may allocate. */
+export const FRAME_VALUES_MAX = 1024 * 1024;
+
+/** Arrays within arrays in one frame; deeper nesting is malformed. */
+export const FRAME_NESTING_MAX = 12;
+
 /** Unsent bytes on one connection beyond which a peer's messages are dropped and counted (they are all retried or repaired). */
 export const PEER_BUFFERED_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -60,6 +66,12 @@ export const CLOCK_SKEW_MS_MAX = 60_000;
 /** Dot counters reserved on disk at a time; a restart skips at most this many. */
 export const COUNTERS_RESERVED = 1024;
 
+/** How far beyond the last timestamp a node reserves on disk, so that a clock set back across a restart cannot repeat one. */
+export const HLC_RESERVED_MS = 10_000;
+
+/** Exact dots in one causal context; a writer that has seen more must read before it can supersede them all. */
+export const CONTEXT_DOTS_MAX = 16;
+
 /** Hints kept for one peer by one node, in bytes of their keys. When full, new ones are counted and left to anti-entropy. */
 export const HINT_BYTES_MAX_PER_PEER = 32 * 1024 * 1024;
 
@@ -77,3 +89,67 @@ export const DRAIN_MS_MAX = 10_000;
 
 /** Contexts that one SDK session keeps; an evicted key is read with R + W > N. */
 export const SESSION_CONTEXTS_MAX = 10_000;
+
+/** Characters in the name of a cluster, node, zone or namespace. A longer one is refused by the config. */
+export const NAME_LENGTH_MAX = 64;
+
+/** Partitions of one namespace. More are refused by the config. */
+export const PARTITIONS_MAX = 4096;
+
+/** The longest default time to live, a hundred years; a longer one is refused by the config. */
+export const TTL_MS_MAX = 36_500 * 86_400_000;
+
+/** Heartbeat intervals that a failure detector remembers of one peer; the oldest makes room. */
+export const HEARTBEAT_INTERVALS_MAX = 200;
+
+// --- The SDK -------------------------------------------------------------------------------------------
+
+/** Requests that wait for room on one SDK connection; one more is refused with `Overloaded` before it is sent. */
+export const REQUESTS_WAITING_MAX = 8192;
+
+/** Unsent bytes on an SDK connection beyond which further requests wait in its queue. */
+export const SDK_BUFFERED_BYTES_MAX = 4 * 1024 * 1024;
+
+/** How long the SDK waits for a connection to open and be welcomed before it tries another node. */
+export const SDK_CONNECT_MS_MAX = 1_500;
+
+/** Silence on an SDK connection that owes an answer, after which the SDK pings. */
+export const SDK_PING_AFTER_MS = 500;
+
+/** Silence on an SDK connection that owes an answer, after which it is taken for half-open and dropped. */
+export const SDK_SILENCE_MS_MAX = 1_500;
+
+/** How often the SDK looks at deadlines and silences while calls are open: their granularity. */
+export const SDK_PULSE_MS = 20;
+
+/** The same while no call is open; an idle connection is pinged at this pace. */
+export const SDK_IDLE_PULSE_MS = 1_000;
+
+/** The first pause before a retry; it doubles with each one, up to the next limit. Jitter is full. */
+export const RETRY_BACKOFF_MS_MIN = 10;
+export const RETRY_BACKOFF_MS_MAX = 1_000;
+
+/** Retries of one call, whatever time it has left. */
+export const RETRIES_MAX = 100;
+
+/** How long the SDK leaves a node alone after one failed connection; it doubles with each one, up to the next limit. */
+export const RECONNECT_MS_MIN = 50;
+export const RECONNECT_MS_MAX = 1_000;
+
+/** Seeds that the SDK tries at a time while it has no map. */
+export const SEEDS_AT_ONCE = 3;
+
+/** Rounds of read and write that one `update` makes before it gives up with `UpdateConflict`. */
+export const UPDATE_ROUNDS_MAX = 16;
+
+/** Operations of one `batch` that are under way at once. */
+export const BATCH_OPERATIONS_AT_ONCE = 256;
+
+/** Partitions whose first page a scan asks for at once. */
+export const SCAN_PARTITIONS_AT_ONCE = 32;
+
+/** Entries a scan without a limit asks for in one page of one partition. */
+export const SCAN_PAGE_ENTRIES_DEFAULT = 256;
+
+/** How long `close` waits for calls that are under way. */
+export const SDK_CLOSE_MS_MAX = 2_000;
