@@ -39,6 +39,9 @@ export interface WriteOptions extends CallOptions {
   readonly ttlMs?: number;
 }
 
+/** For calls that read and write; the contexts are their own. */
+export type UpdateOptions = ReadOptions & Omit<WriteOptions, 'context'>;
+
 export interface Entry<T> {
   readonly key: string;
   /** The value, undefined where absent or deleted. With siblings: the one written last; see `siblings`. */
@@ -96,12 +99,9 @@ export interface Namespace<T> {
   update(
     key: string,
     change: (current: T | undefined, siblings: readonly T[]) => T | undefined,
-    options?: ReadOptions & WriteOptions,
+    options?: UpdateOptions,
   ): Promise<Entry<T>>;
-  batch(
-    operations: readonly BatchOperation<T>[],
-    options?: ReadOptions & WriteOptions,
-  ): Promise<BatchResult<T>[]>;
+  batch(operations: readonly BatchOperation<T>[], options?: UpdateOptions): Promise<BatchResult<T>[]>;
   /** All partitions in key order; one partition where `prefix` holds a whole `{tag}`. */
   scan(options?: ScanOptions): AsyncIterableIterator<Entry<T>>;
   /** The same namespace, its calls bound to a session. */

@@ -84,6 +84,25 @@ export const SCAN_PAGE_BYTES_MAX = 1024 * 1024;
 /** Free disk space under which writes are refused with `StorageFull`; reads go on. */
 export const FREE_BYTES_MIN = 64 * 1024 * 1024;
 
+/** Pause between attempts to use a store that has failed. */
+export const STORAGE_RETRY_MS = 1_000;
+
+/** How often a node pings its peers. */
+export const HEARTBEAT_MS = 500;
+
+/** Silence after which an accepted connection is taken for dead; the other side pings more often than that. */
+export const CONNECTION_SILENCE_MS_MAX = 30_000;
+
+/** How long an accepted connection may take to say `hello`. */
+export const HELLO_MS_MAX = 5_000;
+
+/** Pause before a lost peer is dialled again: doubles from the first to the second, with jitter. */
+export const RECONNECT_MS_MIN = 50;
+export const RECONNECT_MS_MAX = 1_000;
+
+/** What a client is told to wait when a node has too much to do. */
+export const OVERLOADED_RETRY_AFTER_MS = 100;
+
 /** How long a graceful stop waits for requests in flight. */
 export const DRAIN_MS_MAX = 10_000;
 
@@ -133,8 +152,8 @@ export const RETRY_BACKOFF_MS_MAX = 1_000;
 export const RETRIES_MAX = 100;
 
 /** How long the SDK leaves a node alone after one failed connection; it doubles with each one, up to the next limit. */
-export const RECONNECT_MS_MIN = 50;
-export const RECONNECT_MS_MAX = 1_000;
+export const SDK_RECONNECT_MS_MIN = 50;
+export const SDK_RECONNECT_MS_MAX = 1_000;
 
 /** Seeds that the SDK tries at a time while it has no map. */
 export const SEEDS_AT_ONCE = 3;
@@ -153,3 +172,6 @@ export const SCAN_PAGE_ENTRIES_DEFAULT = 256;
 
 /** How long `close` waits for calls that are under way. */
 export const SDK_CLOSE_MS_MAX = 2_000;
+
+/** Bytes of a context that a write may carry. A longer one is `BadContext`. */
+export const CONTEXT_BYTES_MAX = 64 * 1024;

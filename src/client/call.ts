@@ -1,0 +1,139 @@
+/**
+ * One call, from the application's request to its one result, over as many attempts as it takes.
+ *
+ * The call remembers what may be concluded: once an attempt of a write may have arrived and was not
+ * answered `failed`, the call can only end well or `unknown`, whatever later attempts say. Attempts after
+ * that carry a higher `attempt`, so that the node looks for the operation before it applies it.
+ */
+import { TrefoilError } from '../core/errors.js';
+import type { ClientOperation, ClientRequest, ClientResult, WireError } from '../protocol/messages.js';
+import type { Cancel } from '../runtime/runtime.js';
+import type { Carried, NodeConnection } from './connection.js';
+import { withOutcome } from './wire-error.js';
+
+/** Whom a call is for: a replica of a partition, or one node. */
+export type CallTarget =
+  | { readonly type: 'partition'; readonly namespace: string; readonly partition: number }
+  | { readonly type: 'node'; readonly node: string };
+
+export interface CallSpec {
+  readonly target: CallTarget;
+  readonly operation: ClientOperation;
+  /** On the monotonic clock. */
+  readonly deadlineMs: number;
+  readonly signal: AbortSignal | undefined;
+  readonly explain: boolean;
+}
+
+/** What a call needs of the one that carries it out. */
+export interface CallHost {
+  nowMs(): number;
+  mapEpoch(): number;
+  answered(call: Call, result: ClientResult | WireError): void;
+  lost(call: Call, error: TrefoilError): void;
+}
+
+export class Call implements Carried {
+  readonly spec: CallSpec;
+  readonly #host: CallHost;
+  readonly #settle: (result: ClientResult | TrefoilError) => void;
+
+  /** The connection that carries the current attempt. */
+  connection: NodeConnection | undefined = undefined;
+  requestId = 0;
+  /** The address of the latest attempt. */
+  lastAddress: string | undefined = undefined;
+  retries = 0;
+  /** Addresses that failed this call. */
+  avoid: Set<string> | undefined = undefined;
+  lastError: TrefoilError | undefined = undefined;
+  cancelPause: Cancel | undefined = undefined;
+  /** Whether the current attempt has left. */
+  #sent = false;
+  /** Attempts of a write that may have had an effect. */
+  #uncertain = 0;
+
+  constructor(spec: CallSpec, host: CallHost, settle: (result: ClientResult | TrefoilError) => void) {
+    this.spec = spec;
+    this.#host = host;
+    this.#settle = settle;
+  }
+
+  get bytesEstimate(): number {
+    const { operation } = this.spec;
+    return 64 + (operation.type === 'put' ? (operation.value?.length ?? 0) + operation.key.length : 0);
+  }
+
+  request(id: number): ClientRequest {
+    this.requestId = id;
+    this.#sent = true;
+    const { target, operation, explain, deadlineMs } = this.spec;
+    const repeated = this.#uncertain > 0 && operation.type === 'put';
+    return {
+      type: 'request',
+      id,
+      epoch: this.#host.mapEpoch(),
+      budgetMs: Math.max(1, Math.ceil(deadlineMs - this.#host.nowMs())),
+      namespace: target.type === 'partition' ? target.namespace : '',
+      explain,
+      operation: repeated ? { ...operation, attempt: this.#uncertain } : operation,
+    };
+  }
+
+  answered(result: ClientResult | WireError): void {
+    this.connection = undefined;
+    this.#sent = false;
+    this.#host.answered(this, result);
+  }
+
+  lost(error: TrefoilError, sent: boolean): void {
+    this.connection = undefined;
+    this.#sent = false;
+    this.#host.lost(this, sent && this.#isWrite() ? error : withOutcome(error, 'failed'));
+  }
+
+  /** Takes note of an attempt's error before it is retried or given up. */
+  note(error: TrefoilError): void {
+    this.lastError = error;
+    if (error.outcome === 'unknown' && this.#isWrite()) this.#uncertain++;
+  }
+
+  succeed(result: ClientResult): void {
+    this.#settle(result);
+  }
+
+  /** Ends the call with an error, whose outcome is made to fit what the attempts may have done. */
+  fail(error: TrefoilError): void {
+    const uncertain = this.#isWrite() && (this.#uncertain > 0 || this.#sent);
+    this.#settle(
+      uncertain ? withOutcome(error, 'unknown') : this.#isWrite() ? error : withOutcome(error, 'failed'),
+    );
+  }
+
+  /** Its time is up. */
+  expire(): void {
+    if (this.#sent) {
+      this.fail(new TrefoilError('Timeout', `${this.describe()}: no answer in time`));
+    } else if (this.lastError !== undefined) {
+      this.fail(this.lastError);
+    } else {
+      this.fail(
+        new TrefoilError('DeadlineExceeded', `${this.describe()}: the time was up before it was sent`),
+      );
+    }
+  }
+
+  /** For messages: what the call does, and to what. */
+  describe(): string {
+    const { target, operation } = this.spec;
+    if (target.type === 'node') return `status of ${target.node}`;
+    if (operation.type === 'scan') return `scan of ${target.namespace}/${target.partition}`;
+    if (operation.type === 'status') return 'status';
+    const verb = operation.type === 'put' && operation.value === null ? 'delete' : operation.type;
+    return `${verb} of ${JSON.stringify(operation.key.slice(0, 80))} in ${target.namespace}`;
+  }
+
+  #isWrite(): boolean {
+    return this.spec.operation.type === 'put';
+  }
+}

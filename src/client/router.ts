@@ -1,0 +1,249 @@
+/**
+ * Where a request goes: the newest cluster map, one link for each address, and which of a partition's
+ * replicas to ask.
+ *
+ * The map's preferred coordinator is asked first, so that the writes of a key meet in one place. While it
+ * is not connected, a connected replica serves and the preferred one is connected beside it. A node whose
+ * connection fails is left alone for a while that grows with each failure, with jitter; other replicas
+ * serve meanwhile. There is no map service to ask: maps come with welcomes and `StaleMap` answers, so to
+ * refresh means to connect where we are not connected yet.
+ */
+import {
+  findNamespace,
+  replicasOf,
+  type ClusterMap,
+  type NamespaceEntry,
+  type NodeEntry,
+} from '../cluster/cluster-map.js';
+import { TrefoilError } from '../core/errors.js';
+import { SDK_RECONNECT_MS_MAX, SDK_RECONNECT_MS_MIN, SEEDS_AT_ONCE } from '../core/limits.js';
+import { PROTOCOL_VERSION, type Welcome } from '../protocol/messages.js';
+import type { Address, ClientRuntime } from '../runtime/runtime.js';
+import { addressText, NodeConnection } from './connection.js';
+
+export interface RouterOptions {
+  readonly seeds: readonly Address[];
+  /** undefined: any cluster. */
+  readonly cluster: string | undefined;
+  readonly credentials: string;
+  /** Names this client in its hellos. */
+  readonly id: string;
+  /** Called when a first or newer map is known. */
+  readonly onMap: (map: ClusterMap) => void;
+}
+
+/** What is known of one address. */
+interface Link {
+  readonly address: Address;
+  connection: NodeConnection | undefined;
+  failures: number;
+  /** No new connection before this time. */
+  downUntilMs: number;
+  lastError: TrefoilError | undefined;
+}
+
+export class Router {
+  readonly #runtime: ClientRuntime;
+  readonly #options: RouterOptions;
+  readonly #links = new Map<string, Link>();
+  readonly #seeds: readonly Link[];
+  /** The links of the current map's nodes. */
+  #nodes = new Map<string, Link>();
+  #map: ClusterMap | undefined;
+  #nextSeed = 0;
+  #closed = false;
+
+  constructor(runtime: ClientRuntime, options: RouterOptions) {
+    this.#runtime = runtime;
+    this.#options = options;
+    this.#seeds = options.seeds.map((address) => this.#linkTo(address));
+    this.#nextSeed = runtime.random.integer(Math.max(1, this.#seeds.length));
+  }
+
+  /** The newest map known; undefined until a first node has welcomed us. */
+  get map(): ClusterMap | undefined {
+    return this.#map;
+  }
+
+  /** A namespace of the map. Throws `UnknownNamespace`. */
+  namespace(name: string): { entry: NamespaceEntry; index: number } {
+    const found = this.#map === undefined ? undefined : findNamespace(this.#map, name);
+    if (found !== undefined) return found;
+    this.refresh();
+    const known = this.#map?.namespaces.map((n) => n.name).join(', ') ?? '';
+    throw new TrefoilError('UnknownNamespace', `no namespace ${JSON.stringify(name)}; there are: ${known}`);
+  }
+
+  /**
+   * A usable connection to a replica of a partition, or undefined where none may be tried now.
+   * Replicas at the addresses in `avoid` come last.
+   */
+  pick(
+    namespaceIndex: number,
+    partition: number,
+    avoid: ReadonlySet<string> | undefined,
+  ): NodeConnection | undefined {
+    if (this.#map === undefined) return undefined;
+    const replicas = replicasOf(this.#map, namespaceIndex, partition);
+    const nowMs = this.#runtime.clock.monotonicMs();
+    let connecting: NodeConnection | undefined;
+    let avoided: NodeConnection | undefined;
+    for (const node of replicas) {
+      const link = this.#nodes.get(node);
+      const connection = link === undefined ? undefined : this.#ensure(link, nowMs);
+      if (connection === undefined) continue;
+      if (avoid?.has(connection.address) === true) {
+        if (avoided === undefined || (connection.ready && !avoided.ready)) avoided = connection;
+      } else if (connection.ready) {
+        return connection;
+      } else {
+        connecting ??= connection;
+      }
+    }
+    return connecting ?? avoided;
+  }
+
+  /** A usable connection to one node, or undefined where it may not be tried now. Throws `BadRequest` for an unknown node. */
+  connectionTo(node: string): NodeConnection | undefined {
+    const link = this.#nodes.get(node);
+    if (link !== undefined) return this.#ensure(link, this.#runtime.clock.monotonicMs());
+    const known = this.#map?.nodes.map((n) => n.id).join(', ') ?? '';
+    throw new TrefoilError('BadRequest', `no node ${JSON.stringify(node)}; there are: ${known}`);
+  }
+
+  /** Why the last connection to each of some nodes failed, for a person. */
+  reasons(nodes: readonly string[]): string {
+    return nodes.map((node) => `${node}: ${lastReason(this.#nodes.get(node))}`).join('; ');
+  }
+
+  /** Why the last connection to each seed failed, for a person. */
+  seedReasons(): string {
+    return this.#seeds.map((link) => `${addressText(link.address)}: ${lastReason(link)}`).join('; ');
+  }
+
+  /** The refusal that no retry can change, if every seed has given one and there is no map. */
+  seedRefusal(): TrefoilError | undefined {
+    const errors = this.#seeds.map((link) => link.lastError);
+    return errors.every((error) => error?.retryable === false) ? errors[0] : undefined;
+  }
+
+  /** Takes a map that came with an answer, if it is newer and of this cluster. */
+  adopt(map: ClusterMap): void {
+    if (this.#closed) return;
+    const current = this.#map;
+    if (current !== undefined && (map.cluster !== current.cluster || map.epoch <= current.epoch)) {
+      if (map.epoch === current.epoch && map.hash !== current.hash) {
+        this.#runtime.log.write('warn', 'two maps of one epoch', { ours: current.hash, theirs: map.hash });
+      }
+      return;
+    }
+    this.#map = map;
+    this.#nodes = new Map(map.nodes.map((node) => [node.id, this.#linkTo(node)]));
+    this.#leaveStrangers(map.nodes);
+    this.#options.onMap(map);
+  }
+
+  /** Looks for a newer map: connects to nodes and seeds that we are not connected to. */
+  refresh(): void {
+    const nowMs = this.#runtime.clock.monotonicMs();
+    for (const link of new Set([...this.#nodes.values(), ...this.#seeds])) this.#ensure(link, nowMs);
+  }
+
+  /** Looks at the time; see `NodeConnection.pulse`. While there is no map, keeps a few seeds on trial. */
+  pulse(nowMs: number, stalled: boolean): void {
+    for (const link of this.#links.values()) link.connection?.pulse(nowMs, stalled);
+    if (this.#map !== undefined) return;
+    let trials = this.#seeds.filter((link) => link.connection !== undefined).length;
+    for (let tried = 0; tried < this.#seeds.length && trials < SEEDS_AT_ONCE; tried++) {
+      const link = this.#seeds[this.#nextSeed++ % this.#seeds.length];
+      if (link?.connection === undefined && link !== undefined && this.#ensure(link, nowMs) !== undefined)
+        trials++;
+    }
+  }
+
+  /** Drops every connection; no new one is made. */
+  close(why: TrefoilError): void {
+    this.#closed = true;
+    for (const link of this.#links.values()) link.connection?.destroy(why);
+  }
+
+  #linkTo(address: Address): Link {
+    const text = addressText(address);
+    let link = this.#links.get(text);
+    if (link === undefined) {
+      link = {
+        address: { host: address.host, port: address.port },
+        connection: undefined,
+        failures: 0,
+        downUntilMs: 0,
+        lastError: undefined,
+      };
+      this.#links.set(text, link);
+    }
+    return link;
+  }
+
+  #ensure(link: Link, nowMs: number): NodeConnection | undefined {
+    if (link.connection?.usable === true) return link.connection;
+    if (this.#closed || nowMs < link.downUntilMs) return undefined;
+    const { credentials, id } = this.#options;
+    const hello = () => ({
+      type: 'hello' as const,
+      protocol: PROTOCOL_VERSION,
+      cluster: this.#options.cluster ?? this.#map?.cluster ?? '',
+      role: 'client' as const,
+      id,
+      credentials,
+      mapEpoch: this.#map?.epoch ?? 0,
+      mapHash: this.#map?.hash ?? '',
+    });
+    link.connection = new NodeConnection(this.#runtime, link.address, hello, {
+      onWelcome: (_connection, welcome) => this.#onWelcome(link, welcome),
+      onUnusable: (connection, why) => this.#onUnusable(link, connection, why),
+    });
+    return link.connection;
+  }
+
+  #onWelcome(link: Link, welcome: Welcome): TrefoilError | undefined {
+    const cluster = this.#options.cluster ?? this.#map?.cluster;
+    if (cluster !== undefined && welcome.cluster !== cluster) {
+      return new TrefoilError(
+        'WrongCluster',
+        `${addressText(link.address)} belongs to cluster ${welcome.cluster}, not ${cluster}`,
+      );
+    }
+    if (welcome.protocol !== PROTOCOL_VERSION) {
+      return new TrefoilError(
+        'UnsupportedProtocol',
+        `${addressText(link.address)} speaks protocol ${welcome.protocol}, this client ${PROTOCOL_VERSION}`,
+      );
+    }
+    link.failures = 0;
+    link.lastError = undefined;
+    if (welcome.map !== null) this.adopt(welcome.map);
+    return undefined;
+  }
+
+  #onUnusable(link: Link, connection: NodeConnection, why: TrefoilError): void {
+    if (link.connection === connection) link.connection = undefined;
+    link.lastError = why;
+    const backoffMs = Math.min(
+      SDK_RECONNECT_MS_MAX,
+      SDK_RECONNECT_MS_MIN * 2 ** Math.min(link.failures++, 10),
+    );
+    // Half fixed, half jitter: never at once, never all together.
+    const pauseMs = (backoffMs / 2) * (1 + this.#runtime.random.float()) + (why.retryAfterMs ?? 0);
+    link.downUntilMs = this.#runtime.clock.monotonicMs() + pauseMs;
+  }
+
+  /** Connections to addresses that a new map no longer has: seeds under other names, nodes that left. */
+  #leaveStrangers(nodes: readonly NodeEntry[]): void {
+    const known = new Set(nodes.map(addressText));
+    const why = new TrefoilError('NotReplica', 'the node is no longer in the cluster map');
+    for (const [text, link] of this.#links) if (!known.has(text)) link.connection?.leave(why);
+  }
+}
+
+function lastReason(link: Link | undefined): string {
+  return link?.lastError?.message ?? (link?.connection === undefined ? 'not tried' : 'no answer yet');
+}

@@ -1,0 +1,142 @@
+/**
+ * Sessions: read-your-writes and monotonic reads, by remembering per key the context of what was written
+ * and read, and asking for answers that have seen it (`atLeast`).
+ *
+ * The memory is bounded, the least recently used context goes first. Once one of a namespace has gone,
+ * a key that is not remembered may be one that was: it is then read from so many replicas that they meet
+ * every write of the session (R + W > N, with the weakest W that the session used). Rejected: refusing
+ * such reads outright, or one context joined over all keys, which could never be satisfied by one key.
+ *
+ * A session never makes a write supersede anything: only the context of a read, handed on by the
+ * application, does that.
+ */
+import { quorumSize, type NamespaceEntry } from '../cluster/cluster-map.js';
+import { TrefoilError } from '../core/errors.js';
+import { SESSION_CONTEXTS_MAX } from '../core/limits.js';
+import { contextDominates, mergeContexts } from '../protocol/context-codec.js';
+import { decodeValue, encodeValue } from '../protocol/value-codec.js';
+import type { Session } from './api.js';
+
+const TOKEN_VERSION = 1;
+
+interface NamespaceMemory {
+  readonly contexts: Map<string, Uint8Array>;
+  evicted: boolean;
+  /** The fewest replicas that a write of the session waited for; Infinity before the first. */
+  weakestWrite: number;
+}
+
+export class ClientSession implements Session {
+  readonly #namespaces = new Map<string, NamespaceMemory>();
+  /** Every remembered key, the least recently used first: `namespace/key` to its namespace and key. */
+  readonly #order = new Map<string, readonly [namespace: string, key: string]>();
+  readonly #contextsMax: number;
+
+  constructor(contextsMax: number = SESSION_CONTEXTS_MAX) {
+    this.#contextsMax = contextsMax;
+  }
+
+  /** A session that continues from a token. Throws `BadRequest` where the text is none. */
+  static fromToken(token: string, contextsMax?: number): ClientSession {
+    const session = new ClientSession(contextsMax);
+    try {
+      session.#load(decodeValue(Buffer.from(token, 'base64url')));
+    } catch (cause) {
+      throw new TrefoilError('BadRequest', 'the session token cannot be read', { cause });
+    }
+    return session;
+  }
+
+  token(): string {
+    const namespaces = [...this.#namespaces].map(([name, memory]) => [
+      name,
+      memory.evicted,
+      Number.isFinite(memory.weakestWrite) ? memory.weakestWrite : 0,
+    ]);
+    const contexts = [...this.#order.values()].map(([name, key]) => [name, key, this.contextOf(name, key)]);
+    return Buffer.from(encodeValue([TOKEN_VERSION, namespaces, contexts])).toString('base64url');
+  }
+
+  /** What the session has seen of a key, or undefined. */
+  contextOf(namespace: string, key: string): Uint8Array | undefined {
+    return this.#namespaces.get(namespace)?.contexts.get(key);
+  }
+
+  /** Whether an answer with this context has seen all that the session has of the key. */
+  satisfiedBy(namespace: string, key: string, context: Uint8Array): boolean {
+    const seen = this.contextOf(namespace, key);
+    return seen === undefined || contextDominates(key, context, seen);
+  }
+
+  /** How many replicas a read of a key must ask, beside what `atLeast` demands: 1 where the context is known. */
+  readsNeeded(entry: NamespaceEntry, key: string): number {
+    const memory = this.#namespaces.get(entry.name);
+    if (memory === undefined || !memory.evicted || memory.contexts.has(key)) return 1;
+    return this.scanReadsNeeded(entry);
+  }
+
+  /** How many replicas a scan must ask so that no key the session wrote is missing from it. */
+  scanReadsNeeded(entry: NamespaceEntry): number {
+    const weakest = this.#namespaces.get(entry.name)?.weakestWrite ?? Infinity;
+    const written = Math.min(weakest, quorumSize(entry.write, entry.replicas));
+    return Math.max(1, entry.replicas - written + 1);
+  }
+
+  /** A read of the key gave this context. */
+  observe(namespace: string, key: string, context: Uint8Array): void {
+    const memory = this.#memory(namespace);
+    const seen = memory.contexts.get(key);
+    // A copy: the context may be a view of a whole frame, which would live as long as it.
+    const kept = seen === undefined ? new Uint8Array(context) : mergeContexts(key, seen, context);
+    memory.contexts.set(key, kept);
+    const name = `${namespace}/${key}`;
+    this.#order.delete(name);
+    this.#order.set(name, [namespace, key]);
+    if (this.#order.size > this.#contextsMax) this.#evict();
+  }
+
+  /** A write of the key was acknowledged by `replicas` replicas and gave this context. */
+  wrote(namespace: string, key: string, context: Uint8Array, replicas: number): void {
+    const memory = this.#memory(namespace);
+    memory.weakestWrite = Math.min(memory.weakestWrite, replicas);
+    this.observe(namespace, key, context);
+  }
+
+  #evict(): void {
+    const [oldest] = this.#order;
+    if (oldest === undefined) return;
+    const [name, [namespace, key]] = oldest;
+    this.#order.delete(name);
+    const memory = this.#memory(namespace);
+    memory.contexts.delete(key);
+    memory.evicted = true;
+  }
+
+  #memory(namespace: string): NamespaceMemory {
+    let memory = this.#namespaces.get(namespace);
+    if (memory === undefined) {
+      memory = { contexts: new Map(), evicted: false, weakestWrite: Infinity };
+      this.#namespaces.set(namespace, memory);
+    }
+    return memory;
+  }
+
+  /** Takes over a decoded token. Throws on any other shape. */
+  #load(decoded: unknown): void {
+    const [version, namespaces, contexts] = decoded as readonly [unknown, unknown[][], unknown[][]];
+    if (version !== TOKEN_VERSION) throw new TypeError(`token version ${String(version)}`);
+    for (const [name, evicted, weakest] of namespaces) {
+      if (typeof name !== 'string' || typeof evicted !== 'boolean' || typeof weakest !== 'number')
+        throw new TypeError('a namespace of the token');
+      const memory = this.#memory(name);
+      memory.evicted = evicted;
+      if (weakest > 0) memory.weakestWrite = weakest;
+    }
+    for (const [name, key, context] of contexts) {
+      if (typeof name !== 'string' || typeof key !== 'string' || !(context instanceof Uint8Array))
+        throw new TypeError('a context of the token');
+      contextDominates(key, context, context);
+      this.observe(name, key, context);
+    }
+  }
+}

@@ -1,0 +1,21 @@
+/** Errors between their form on the wire and the one that callers catch. */
+import { TrefoilError, type Outcome } from '../core/errors.js';
+import type { WireError } from '../protocol/messages.js';
+
+/** The error that a node sent; `before` says where it comes from. */
+export function errorFromWire(wire: WireError, before = ''): TrefoilError {
+  return new TrefoilError(wire.code, before + wire.message, {
+    outcome: wire.outcome,
+    ...(wire.retryAfterMs > 0 ? { retryAfterMs: wire.retryAfterMs } : {}),
+  });
+}
+
+/** The same error with what may be concluded from it in this place. */
+export function withOutcome(error: TrefoilError, outcome: Outcome): TrefoilError {
+  if (error.outcome === outcome) return error;
+  return new TrefoilError(error.code, error.message, {
+    outcome,
+    ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
+    cause: error,
+  });
+}

@@ -1,0 +1,42 @@
+/**
+ * The SDK's public face.
+ *
+ *     import { connect } from 'trefoil';
+ *     const db = await connect({ seeds: ['127.0.0.1:7101'] });
+ */
+import { systemClientRuntime } from './adapters/system-runtime.js';
+import type { ConnectOptions, Database } from './client/api.js';
+import { connectWith } from './client/database.js';
+
+/**
+ * Connects to a cluster and resolves once one of its nodes has answered. Close what it gives with `close()`.
+ *
+ * Rejects with a `TrefoilError`: `NoReachableNode` when no seed answers within `timeoutMs` (5 s by default),
+ * `WrongCluster`, `UnsupportedProtocol` or `NotAuthorized` when every seed refuses, `BadRequest` for bad options.
+ */
+export async function connect(options: ConnectOptions): Promise<Database> {
+  return connectWith(systemClientRuntime(), options);
+}
+
+export type {
+  BatchOperation,
+  BatchResult,
+  CallOptions,
+  ConnectOptions,
+  Context,
+  Database,
+  Entry,
+  Namespace,
+  NamespaceOptions,
+  ReadOptions,
+  ScanOptions,
+  Session,
+  UpdateOptions,
+  ValueCodec,
+  WriteOptions,
+  Written,
+} from './client/api.js';
+export { bytesCodec, msgpackCodec } from './client/codec.js';
+export type { ClusterMap, NamespaceEntry, NodeEntry, QuorumLevel } from './cluster/cluster-map.js';
+export { ERRORS, TrefoilError, type ErrorCode, type Outcome } from './core/errors.js';
+export type { Explanation, ReplicaAnswer } from './protocol/messages.js';
