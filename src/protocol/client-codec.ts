@@ -1,0 +1,231 @@
+/** What stands inside requests and responses on the wire: operations, results and errors. */
+import { ERRORS, type ErrorCode } from '../core/errors.js';
+import { sessionId } from '../core/ids.js';
+import { bytes, count, countTo, list, malformed, orNull, text, tuple } from './fields.js';
+import { wireUnion, word, wordCode, wordTable, type WireTable } from './fields.js';
+import { levelFromWire, levelToWire, mapFromWire, mapToWire, node, STRATEGIES } from './map-codec.js';
+import type {
+  ClientOperation,
+  ClientResult,
+  Explanation,
+  ReplicaAnswer,
+  ScanEntry,
+  ValueView,
+  WireError,
+} from './messages.js';
+
+const OUTCOMES = wordTable(['failed', 'unknown']);
+const ANSWERS = wordTable([
+  'current',
+  'stale',
+  'absent',
+  'corrupt',
+  'stored',
+  'hinted',
+  'waiting',
+  'unreachable',
+]);
+
+// Read and write levels, where null is the namespace's own.
+const optionalLevel = (value: unknown, field: string) => orNull(levelFromWire, value, field);
+
+const OPERATIONS: WireTable<ClientOperation> = {
+  get: {
+    code: 1,
+    length: 4,
+    toWire: (code, o) => [code, o.key, o.read === null ? null : levelToWire(o.read), o.atLeast],
+    fromWire: (f) => ({
+      type: 'get',
+      key: text(f[1], 'key'),
+      read: optionalLevel(f[2], 'read'),
+      atLeast: orNull(bytes, f[3], 'atLeast'),
+    }),
+  },
+  put: {
+    code: 2,
+    length: 10,
+    toWire: (code, o) => [
+      code,
+      o.key,
+      o.value,
+      o.context,
+      o.write === null ? null : levelToWire(o.write),
+      o.ttlMs,
+      o.operation.session,
+      o.operation.sequence,
+      o.lowestOpen,
+      o.attempt,
+    ],
+    fromWire: (f) => ({
+      type: 'put',
+      key: text(f[1], 'key'),
+      value: orNull(bytes, f[2], 'value'),
+      context: orNull(bytes, f[3], 'context'),
+      write: optionalLevel(f[4], 'write'),
+      ttlMs: count(f[5], 'ttlMs'),
+      operation: { session: sessionId(text(f[6], 'session')), sequence: count(f[7], 'sequence') },
+      lowestOpen: count(f[8], 'lowestOpen'),
+      attempt: count(f[9], 'attempt'),
+    }),
+  },
+  scan: {
+    code: 3,
+    length: 6,
+    toWire: (code, o) => [
+      code,
+      o.partition,
+      o.prefix,
+      o.after,
+      o.limit,
+      o.read === null ? null : levelToWire(o.read),
+    ],
+    fromWire: (f) => ({
+      type: 'scan',
+      partition: countTo(0xffff_ffff, f[1], 'partition'),
+      prefix: text(f[2], 'prefix'),
+      after: text(f[3], 'after'),
+      limit: countTo(0xffff_ffff, f[4], 'limit'),
+      read: optionalLevel(f[5], 'read'),
+    }),
+  },
+  status: {
+    code: 4,
+    length: 1,
+    toWire: (code) => [code],
+    fromWire: () => ({ type: 'status' }),
+  },
+};
+
+const RESULTS: WireTable<ClientResult> = {
+  'get-result': {
+    code: 1,
+    length: 4,
+    toWire: (code, r) => [code, r.values.map(viewToWire), r.context, explanationToWire(r.explain)],
+    fromWire: (f) => ({
+      type: 'get-result',
+      values: list(viewFromWire, f[1], 'values'),
+      context: orNull(bytes, f[2], 'context'),
+      explain: orNull(explanationFromWire, f[3], 'explain'),
+    }),
+  },
+  'put-result': {
+    code: 2,
+    length: 4,
+    toWire: (code, r) => [code, r.context, r.siblings, explanationToWire(r.explain)],
+    fromWire: (f) => ({
+      type: 'put-result',
+      context: bytes(f[1], 'context'),
+      siblings: count(f[2], 'siblings'),
+      explain: orNull(explanationFromWire, f[3], 'explain'),
+    }),
+  },
+  'scan-result': {
+    code: 3,
+    length: 3,
+    toWire: (code, r) => [code, r.entries.map((e) => [e.key, e.values.map(viewToWire), e.context]), r.next],
+    fromWire: (f) => ({
+      type: 'scan-result',
+      entries: list(scanEntry, f[1], 'entries'),
+      next: orNull(text, f[2], 'next'),
+    }),
+  },
+  'status-result': {
+    code: 4,
+    length: 2,
+    toWire: (code, r) => [code, r.status],
+    fromWire: (f) => ({ type: 'status-result', status: text(f[1], 'status') }),
+  },
+};
+
+export const OPERATION_WIRE = wireUnion<ClientOperation>('operation', OPERATIONS);
+export const RESULT_WIRE = wireUnion<ClientResult>('result', RESULTS);
+
+/** In place of a result: `[0, ...error]`. */
+export const ERROR_RESULT_CODE = 0;
+
+export function errorToWire(error: WireError): unknown[] {
+  return [
+    error.code,
+    error.message,
+    wordCode(OUTCOMES, error.outcome),
+    // A difference of clock readings may have a fraction.
+    Math.ceil(error.retryAfterMs),
+    error.map === null ? null : mapToWire(error.map),
+  ];
+}
+
+export function errorFromWire(value: unknown): WireError {
+  const f = tuple(5, value, 'error');
+  return {
+    code: errorCode(f[0]),
+    message: text(f[1], 'error message'),
+    outcome: word(OUTCOMES, f[2], 'error outcome'),
+    retryAfterMs: count(f[3], 'error retryAfterMs'),
+    map: orNull(mapFromWire, f[4], 'error map'),
+  };
+}
+
+export function resultToWire(result: ClientResult | WireError): unknown[] {
+  return 'type' in result ? RESULT_WIRE.toWire(result) : [ERROR_RESULT_CODE, errorToWire(result)];
+}
+
+export function resultFromWire(value: unknown): ClientResult | WireError {
+  if (Array.isArray(value) && value[0] === ERROR_RESULT_CODE) {
+    return errorFromWire(tuple(2, value, 'result')[1]);
+  }
+  return RESULT_WIRE.fromWire(value);
+}
+
+/** Error codes travel as their names: they are a public, growing registry, and errors are rare. */
+function errorCode(value: unknown): ErrorCode {
+  const name = text(value, 'error code');
+  if (!Object.hasOwn(ERRORS, name)) throw malformed(`the error code ${JSON.stringify(name)} is unknown`);
+  return name as ErrorCode;
+}
+
+function viewToWire(view: ValueView): unknown[] {
+  return [view.value, view.hlc, view.expiresAt];
+}
+
+function viewFromWire(value: unknown, field: string): ValueView {
+  const f = tuple(3, value, field);
+  return { value: bytes(f[0], 'value'), hlc: count(f[1], 'hlc'), expiresAt: count(f[2], 'expiresAt') };
+}
+
+function scanEntry(value: unknown, field: string): ScanEntry {
+  const f = tuple(3, value, field);
+  return {
+    key: text(f[0], 'key'),
+    values: list(viewFromWire, f[1], 'values'),
+    context: bytes(f[2], 'context'),
+  };
+}
+
+function explanationToWire(e: Explanation | null): unknown[] | null {
+  if (e === null) return null;
+  return [
+    e.coordinator,
+    wordCode(STRATEGIES, e.strategy),
+    e.required,
+    e.replicas.map((r) => [r.node, wordCode(ANSWERS, r.answer)]),
+    e.repaired,
+    e.guarantee,
+  ];
+}
+
+function explanationFromWire(value: unknown, field: string): Explanation {
+  const f = tuple(6, value, field);
+  return {
+    coordinator: node(f[0], 'coordinator'),
+    strategy: word(STRATEGIES, f[1], 'strategy'),
+    required: text(f[2], 'required'),
+    replicas: list(replicaAnswer, f[3], 'replicas'),
+    repaired: list(node, f[4], 'repaired'),
+    guarantee: text(f[5], 'guarantee'),
+  };
+}
+
+function replicaAnswer(value: unknown, field: string): ReplicaAnswer {
+  const f = tuple(2, value, field);
+  return { node: node(f[0], 'replica'), answer: word(ANSWERS, f[1], 'answer') };
+}

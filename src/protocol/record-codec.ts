@@ -1,0 +1,191 @@
+/**
+ * The stored form of a record, which is also how it travels between replicas.
+ *
+ *     CRC-32 of the rest (4) | version (1) | header length | header | payload
+ *
+ *     header   context: count, then (incarnation, counter) each
+ *              siblings: count, then (dot, hlc, session, sequence, expiresAt) each
+ *              recent operations: count, then (dot, hlc, session, sequence) each
+ *     payload  for each sibling 0 for a tombstone, or the length of its value + 1; then the values' bytes
+ *
+ * Every dot is covered by the context, so a dot names its incarnation by its place there; a session is
+ * spelled out where it first stands and is a number afterwards (numbers and texts: see `binary.ts`).
+ *
+ * Hash trees digest the header as it is. Therefore one record has one encoding, and the header has
+ * everything but whether a sibling is a value or a tombstone: expiry turns one into the other under the
+ * same dot, at its own moment on each replica, and must not make replicas look different.
+ */
+import { crc32 } from 'node:zlib';
+import { TrefoilError } from '../core/errors.js';
+import { incarnationId, sessionId, type SessionId } from '../core/ids.js';
+import { invariant } from '../core/invariant.js';
+import type { KeyRecord, RecentOperation, Sibling } from '../core/record.js';
+import { compareDots, type VersionEntry, type VersionVector } from '../core/version-vector.js';
+import { BinaryReader, BinaryWriter, crcHolds } from './binary.js';
+
+const RECORD_VERSION = 1;
+const CRC_BYTES = 4;
+const HEADER_START = CRC_BYTES + 1;
+/** The least that a sibling or a recent operation takes. */
+const WRITE_BYTES_MIN = 5;
+
+// Everything here is synchronous: two writers serve all records.
+const prefix = new BinaryWriter();
+const body = new BinaryWriter();
+
+/**
+ * The record's bytes. The same record gives the same bytes. Values are copied; the result is the caller's.
+ * A record that breaks its own rules (a dot that its context does not cover) is an invariant violation.
+ */
+export function encodeRecord(record: KeyRecord): Uint8Array {
+  body.clear();
+  writeHeader(record);
+  prefix.clear();
+  prefix.uint(body.length);
+  let valuesBytes = 0;
+  for (const { value } of record.siblings) {
+    body.uint(value === null ? 0 : value.length + 1);
+    if (value !== null) valuesBytes += value.length;
+  }
+
+  const bodyStart = HEADER_START + prefix.length;
+  const bytes = Buffer.allocUnsafe(bodyStart + body.length + valuesBytes);
+  bytes[CRC_BYTES] = RECORD_VERSION;
+  prefix.copy(bytes, HEADER_START);
+  body.copy(bytes, bodyStart);
+  let at = bodyStart + body.length;
+  for (const { value } of record.siblings) {
+    if (value === null) continue;
+    bytes.set(value, at);
+    at += value.length;
+  }
+  bytes.writeUInt32BE(crc32(bytes.subarray(CRC_BYTES)), 0);
+  return bytes;
+}
+
+/** The record of these bytes; its values are views of them. Throws `RecordCorrupt` for anything else. */
+export function decodeRecord(bytes: Uint8Array): KeyRecord {
+  if (!checkRecord(bytes)) throw corrupt('its checksum or version is wrong');
+  const reader = new BinaryReader(bytes, HEADER_START, corrupt);
+  const headerLength = reader.uint();
+  const headerEnd = reader.position + headerLength;
+  const context = readContext(reader);
+  const sessions: SessionId[] = [];
+  const writes = readSiblings(reader, context, sessions);
+  const recentOperations = readRecentOperations(reader, context, sessions);
+  if (reader.position !== headerEnd) throw corrupt('its header has another length than it says');
+  const lengths = writes.map(() => reader.uint());
+  const siblings = writes.map((w, i): Sibling => {
+    const length = lengths[i] as number;
+    return { ...w, value: length === 0 ? null : reader.bytes(length - 1) };
+  });
+  if (reader.remaining > 0) throw corrupt('bytes follow it');
+  return { context, siblings, recentOperations };
+}
+
+/** Whether the checksum holds and the version is known: all that damage in storage can break. */
+export function checkRecord(bytes: Uint8Array): boolean {
+  return bytes.length > HEADER_START && bytes[CRC_BYTES] === RECORD_VERSION && crcHolds(bytes);
+}
+
+/**
+ * What a hash tree digests of a checked record: a view of its header. Equal for replicas that agree, even
+ * where a sibling has expired on one of them only. Throws `RecordCorrupt` where there is no such thing.
+ */
+export function recordHeader(bytes: Uint8Array): Uint8Array {
+  const reader = new BinaryReader(bytes, HEADER_START, corrupt);
+  return reader.bytes(reader.uint());
+}
+
+function writeHeader(record: KeyRecord): void {
+  body.uint(record.context.length);
+  for (const [incarnation, counter] of record.context) {
+    body.text(incarnation);
+    body.uint(counter);
+  }
+  const sessions: SessionId[] = [];
+  body.uint(record.siblings.length);
+  for (const s of record.siblings) {
+    writeWrite(s, record.context, sessions);
+    body.uint(s.expiresAt);
+  }
+  body.uint(record.recentOperations.length);
+  for (const r of record.recentOperations) writeWrite(r, record.context, sessions);
+}
+
+/** What a sibling and a recent operation have in common. */
+function writeWrite(write: RecentOperation, context: VersionVector, sessions: SessionId[]): void {
+  const { dot, hlc, operation } = write;
+  const place = context.findIndex(([incarnation]) => incarnation === dot.incarnation);
+  invariant((context[place]?.[1] ?? 0) >= dot.counter, 'the context of a record covers its dots');
+  body.uint(place);
+  body.uint(dot.counter);
+  body.uint(hlc);
+  const known = sessions.indexOf(operation.session);
+  if (known >= 0) {
+    body.uint(known);
+  } else {
+    body.uint(sessions.length);
+    body.text(operation.session);
+    sessions.push(operation.session);
+  }
+  body.uint(operation.sequence);
+}
+
+function readContext(reader: BinaryReader): VersionEntry[] {
+  const context: VersionEntry[] = [];
+  let previous: VersionEntry | undefined;
+  for (let left = reader.countOf(2); left > 0; left--) {
+    const entry: VersionEntry = [incarnationId(reader.text()), reader.uint()];
+    if (entry[1] === 0 || (previous !== undefined && previous[0] >= entry[0])) {
+      throw corrupt('its context is out of order');
+    }
+    context.push(entry);
+    previous = entry;
+  }
+  return context;
+}
+
+function readSiblings(reader: BinaryReader, context: VersionVector, sessions: SessionId[]) {
+  const siblings: Omit<Sibling, 'value'>[] = [];
+  let previous: RecentOperation | undefined;
+  for (let left = reader.countOf(WRITE_BYTES_MIN + 1); left > 0; left--) {
+    const sibling = { ...readWrite(reader, context, sessions), expiresAt: reader.uint() };
+    if (previous !== undefined && compareDots(previous.dot, sibling.dot) >= 0) {
+      throw corrupt('its siblings are out of order');
+    }
+    siblings.push(sibling);
+    previous = sibling;
+  }
+  return siblings;
+}
+
+function readRecentOperations(
+  reader: BinaryReader,
+  context: VersionVector,
+  sessions: SessionId[],
+): RecentOperation[] {
+  const recent: RecentOperation[] = [];
+  for (let left = reader.countOf(WRITE_BYTES_MIN); left > 0; left--) {
+    recent.push(readWrite(reader, context, sessions));
+  }
+  return recent;
+}
+
+function readWrite(reader: BinaryReader, context: VersionVector, sessions: SessionId[]): RecentOperation {
+  const seen = context[reader.uint()];
+  const counter = reader.uint();
+  if (seen === undefined || counter === 0 || counter > seen[1]) {
+    throw corrupt('its context does not cover a dot');
+  }
+  const hlc = reader.uint();
+  const place = reader.uint();
+  if (place === sessions.length) sessions.push(sessionId(reader.text()));
+  const session = sessions[place];
+  if (session === undefined) throw corrupt('it names an unknown session');
+  return { hlc, operation: { session, sequence: reader.uint() }, dot: { incarnation: seen[0], counter } };
+}
+
+function corrupt(what: string): TrefoilError {
+  return new TrefoilError('RecordCorrupt', `a record is corrupt: ${what}`);
+}
