@@ -28,13 +28,14 @@ export function hlcFromWallMs(wallMs: number): HlcTime {
 export class HybridClock {
   readonly #wallMs: () => number;
   readonly #skewMsMax: number;
-  #last: HlcTime = 0;
+  #last: HlcTime;
   #skewed = 0;
 
-  /** `wallMs` reads the local wall clock, which may jump both ways. */
-  constructor(wallMs: () => number, skewMsMax: number) {
+  /** `wallMs` reads the local wall clock, which may jump both ways. Every timestamp is above `startAfter`. */
+  constructor(wallMs: () => number, skewMsMax: number, startAfter: HlcTime = 0) {
     this.#wallMs = wallMs;
     this.#skewMsMax = skewMsMax;
+    this.#last = startAfter;
   }
 
   /** How many remote timestamps were too far ahead to follow. */

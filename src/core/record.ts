@@ -89,20 +89,46 @@ function mergeSibling(a: Sibling, b: Sibling): Sibling {
 }
 
 /**
- * A new write laid over a record: supersedes what `covered` has seen and stands beside the rest.
+ * What a writer had seen of a key.
  *
- * `covered` is what the writer had seen of this key; it may reach beyond what `local` holds, because the
- * writer may have read elsewhere. The result's context covers both, and the new dot.
+ * `vector` claims everything up to its counters. A writer whose own write stands beside siblings it never
+ * saw cannot claim that much: it names its write exactly, in `dots`.
  */
-export function applyWrite(local: KeyRecord, covered: VersionVector, written: Sibling): KeyRecord {
-  const siblings = local.siblings.filter((s) => !covers(covered, s.dot));
+export interface CausalContext {
+  readonly vector: VersionVector;
+  readonly dots: readonly Dot[];
+  /** The highest HLC time among what was seen. */
+  readonly hlc: HlcTime;
+}
+
+export const EMPTY_CONTEXT: CausalContext = { vector: [], dots: [], hlc: 0 };
+
+/** The vector that a record must dominate to have seen all that the context has. Too much to claim in a write. */
+export function contextBound(context: CausalContext): VersionVector {
+  return context.dots.reduce(withDot, context.vector);
+}
+
+/**
+ * A new write laid over a record: supersedes what the writer had seen and stands beside the rest.
+ *
+ * The writer's vector may reach beyond what `local` holds, because it may have read elsewhere; the result's
+ * context covers it. Its exact dots supersede only where `local` knows them: covering a dot here while its
+ * elder siblings are unknown here would erase those on the next merge.
+ */
+export function applyWrite(local: KeyRecord, seen: CausalContext, written: Sibling): KeyRecord {
+  const siblings = siblingsBeside(local, seen);
   siblings.push(written);
   siblings.sort((x, y) => compareDots(x.dot, y.dot));
   return {
-    context: withDot(join(local.context, covered), written.dot),
+    context: withDot(join(local.context, seen.vector), written.dot),
     siblings,
     recentOperations: latestSuperseded([local], siblings),
   };
+}
+
+/** The siblings that a write by someone who had seen `seen` would stand beside. */
+export function siblingsBeside(local: KeyRecord, seen: CausalContext): Sibling[] {
+  return local.siblings.filter((s) => !covers(seen.vector, s.dot) && !seen.dots.some((d) => sameDot(d, s.dot)));
 }
 
 /** The top K of all operations that the sources know, less those that a surviving sibling names itself. */

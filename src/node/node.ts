@@ -1,0 +1,253 @@
+/**
+ * A node: the shell around the replicas that the map places on it. Opens its store, takes possession of it,
+ * opens the replicas, listens, dials its peers; and all that in reverse when it stops.
+ */
+import type { ClusterConfig } from '../cluster/config.js';
+import { buildClusterMap } from '../cluster/build-map.js';
+import { replicasOf, type ClusterMap } from '../cluster/cluster-map.js';
+import { TrefoilError } from '../core/errors.js';
+import { HybridClock } from '../core/hlc.js';
+import { groupId, type NodeId } from '../core/ids.js';
+import { CLOCK_SKEW_MS_MAX, DRAIN_MS_MAX, FREE_BYTES_MIN } from '../core/limits.js';
+import { leaderless } from '../replication/leaderless/leaderless.js';
+import type { StrategyDefinition } from '../replication/strategy.js';
+import type { Address, Listener, NodeRuntime, Storage } from '../runtime/runtime.js';
+import { Counters } from './counters.js';
+import { markClean, takePossession } from './identity.js';
+import type { Link } from './link.js';
+import { Minter } from './minter.js';
+import type { NodeStatus } from './node-status.js';
+import { PeerLinks } from './peer-links.js';
+import { ReplicaSlot } from './replica-slot.js';
+import { Requests } from './requests.js';
+import { Server } from './server.js';
+import { UpdateQueue } from './update-queue.js';
+
+/** How often a stopping node looks whether everything is written. */
+const DRAIN_POLL_MS = 5;
+
+const STRATEGIES: Readonly<Record<string, StrategyDefinition>> = { leaderless };
+
+export interface NodeOptions {
+  readonly runtime: NodeRuntime;
+  readonly config: ClusterConfig;
+  readonly node: NodeId;
+  readonly dataDir: string;
+  /** Mint under a new incarnation: after restoring a backup into the same folder. */
+  readonly newIncarnation?: boolean;
+  /** Lower bounds than the defaults of `core/limits.ts`. */
+  readonly limits?: { readonly requestsInFlightMax?: number; readonly freeBytesMin?: number };
+}
+
+export interface RunningNode {
+  readonly id: NodeId;
+  readonly address: Address;
+  status(): NodeStatus;
+  /** Answers what is in flight (bounded by `DRAIN_MS_MAX`), then closes everything. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a node. Rejects with `ConfigInvalid`, `PortInUse`, `DataFolderInUse`, `DataFolderForeign`,
+ * `ConfigIncompatible`, `MapConflict` or `StorageFailed`, having left nothing open.
+ */
+export async function startNode(options: NodeOptions): Promise<RunningNode> {
+  const map = buildClusterMap(options.config);
+  const entry = map.nodes.find((node) => node.id === options.node);
+  if (entry === undefined) {
+    throw new TrefoilError('ConfigInvalid', `the config has no node ${options.node}`);
+  }
+  const storage = await options.runtime.openStorage(options.dataDir);
+  try {
+    const node = new TrefoilNode(options, map, await openState(options, map, storage));
+    await node.listen({ host: entry.host, port: entry.port });
+    return node;
+  } catch (error) {
+    await storage.close();
+    throw error;
+  }
+}
+
+interface NodeState {
+  readonly storage: Storage;
+  readonly clock: HybridClock;
+  readonly minter: Minter;
+}
+
+async function openState(
+  { runtime, node, newIncarnation }: NodeOptions,
+  map: ClusterMap,
+  storage: Storage,
+): Promise<NodeState> {
+  const identity = await takePossession(storage, node, map, runtime.random, newIncarnation ?? false);
+  const clock = new HybridClock(() => runtime.clock.wallMs(), CLOCK_SKEW_MS_MAX, identity.clockFloor);
+  return { storage, clock, minter: new Minter(identity.incarnation) };
+}
+
+class TrefoilNode implements RunningNode {
+  readonly id: NodeId;
+  readonly #runtime: NodeRuntime;
+  readonly #map: ClusterMap;
+  readonly #counters = new Counters();
+  readonly #dirty = new Set<Link>();
+  readonly #clock: HybridClock;
+  readonly #minter: Minter;
+  readonly #queue: UpdateQueue;
+  readonly #requests: Requests;
+  readonly #peers: PeerLinks;
+  readonly #server: Server;
+  readonly #startedMs: number;
+  #listener: Listener | undefined;
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: NodeOptions, map: ClusterMap, state: NodeState) {
+    const { runtime, node: self, config, dataDir, limits } = options;
+    this.id = self;
+    this.#runtime = runtime;
+    this.#map = map;
+    this.#clock = state.clock;
+    this.#minter = state.minter;
+    this.#startedMs = runtime.clock.monotonicMs();
+    this.#peers = new PeerLinks(runtime, self, map, config.credentials, this.#counters, this.#dirty, {
+      onUp: (peer) => this.#queue.broadcast({ type: 'peer-up', peer }),
+      onDown: (peer) => this.#queue.broadcast({ type: 'peer-down', peer }),
+    });
+    this.#queue = new UpdateQueue({
+      self,
+      runtime,
+      storage: state.storage,
+      reopen: async (failed) => {
+        await failed.close();
+        return runtime.openStorage(dataDir);
+      },
+      clock: state.clock,
+      minter: state.minter,
+      counters: this.#counters,
+      freeBytesMin: limits?.freeBytesMin ?? FREE_BYTES_MIN,
+      outputs: {
+        send: (peer, group, message) => this.#peers.send(peer, { type: 'replica', group, message }),
+        reply: (request, result) => this.#requests.reply(request, result),
+        reachable: (peer) => this.#peers.reachable(peer),
+        flush: () => this.#flush(),
+        failed: (error) => this.#requests.failAll(error),
+      },
+    });
+    this.#requests = new Requests(
+      self,
+      map,
+      runtime.clock,
+      this.#counters,
+      this.#queue,
+      limits?.requestsInFlightMax,
+    );
+    this.#server = new Server({
+      runtime,
+      self,
+      map,
+      credentials: config.credentials,
+      counters: this.#counters,
+      queue: this.#queue,
+      requests: this.#requests,
+      dirty: this.#dirty,
+      status: () => JSON.stringify(this.status()),
+      onPeerGreeted: (peer) => this.#peers.peerGreeted(peer),
+    });
+  }
+
+  get address(): Address {
+    return this.#listener?.address ?? { host: '', port: 0 };
+  }
+
+  async listen(address: Address): Promise<void> {
+    this.#listener = await this.#runtime.network.listen(address, (connection) =>
+      this.#server.accept(connection),
+    );
+    this.#openReplicas();
+    this.#server.start();
+    this.#peers.start();
+  }
+
+  status(): NodeStatus {
+    const groups = this.#queue.statuses();
+    const gauges: Record<string, number> = {};
+    for (const group of groups) {
+      for (const [name, value] of Object.entries(group.gauges)) gauges[name] = (gauges[name] ?? 0) + value;
+    }
+    return {
+      node: this.id,
+      cluster: this.#map.cluster,
+      epoch: this.#map.epoch,
+      incarnation: this.#minter.incarnation,
+      uptimeMs: Math.round(this.#runtime.clock.monotonicMs() - this.#startedMs),
+      writesRefused: this.#queue.writesRefused,
+      requestsInFlight: this.#requests.size,
+      connections: this.#server.size,
+      queueEvents: this.#queue.depth,
+      freeBytes: Math.min(this.#queue.storage.freeBytes(), Number.MAX_SAFE_INTEGER),
+      peers: this.#peers.statuses(),
+      groups,
+      gauges,
+      counters: { ...this.#counters.all(), clock_skewed: this.#clock.skewed },
+    };
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  #openReplicas(): void {
+    this.#map.namespaces.forEach((namespace, namespaceIndex) => {
+      const strategy = STRATEGIES[namespace.strategy];
+      if (strategy === undefined)
+        throw new TrefoilError('ConfigInvalid', `there is no strategy ${namespace.strategy}`);
+      for (let partition = 0; partition < namespace.partitions; partition++) {
+        if (!replicasOf(this.#map, namespaceIndex, partition).includes(this.id)) continue;
+        const group = groupId(namespace.name, partition);
+        const setup = { group, self: this.id, map: this.#map, namespaceIndex, partition };
+        const sync = namespace.durability === 'sync';
+        this.#queue.add(new ReplicaSlot(group, sync, (turn, effects) => strategy.open(setup, turn, effects)));
+      }
+    });
+  }
+
+  #flush(): void {
+    for (const link of [...this.#dirty]) link.flush();
+  }
+
+  async #stop(): Promise<void> {
+    this.#server.sayGoodbye('the node stops');
+    const drained = await this.#drained();
+    await this.#listener?.close();
+    this.#flush();
+    this.#server.closeAll('the node stops');
+    this.#peers.stop();
+    this.#queue.stop();
+    const { storage, readOnly } = this.#queue;
+    try {
+      if (drained && !readOnly) await markClean(storage);
+    } finally {
+      await storage.close();
+    }
+  }
+
+  /** Waits until every request is answered and everything is written, bounded; says whether that was so. */
+  #drained(): Promise<boolean> {
+    return new Promise((resolve) => {
+      const { timers } = this.#runtime;
+      let over = false;
+      const finish = (drained: boolean): void => {
+        over = true;
+        cancel();
+        resolve(drained);
+      };
+      const cancel = timers.after(DRAIN_MS_MAX, () => finish(false));
+      const check = (): void => {
+        if (over) return;
+        if (this.#queue.idle) finish(true);
+        else timers.after(DRAIN_POLL_MS, check);
+      };
+      this.#requests.drain(check);
+    });
+  }
+}

@@ -1,0 +1,54 @@
+/** One replica in the update queue: its state machine, and the timers and scans that belong to it. */
+import type { GroupId } from '../core/ids.js';
+import type { Effects, Replica, Turn } from '../replication/strategy.js';
+import type { Cancel } from '../runtime/runtime.js';
+
+export class ReplicaSlot {
+  readonly group: GroupId;
+  /** What stands before the replica's own keys in the store. */
+  readonly prefix: string;
+  /** Whether the namespace waits for fsync. */
+  readonly sync: boolean;
+  readonly open: (turn: Turn, effects: Effects) => Replica;
+  replica: Replica | undefined;
+  readonly #timers = new Map<string, Cancel>();
+  /** The latest scan of each name; an answer to an earlier one is dropped. */
+  readonly #scans = new Map<string, number>();
+  #lastScan = 0;
+
+  constructor(group: GroupId, sync: boolean, open: (turn: Turn, effects: Effects) => Replica) {
+    this.group = group;
+    this.prefix = `g/${group}/`;
+    this.sync = sync;
+    this.open = open;
+  }
+
+  setTimer(name: string, cancel: Cancel): void {
+    this.#timers.get(name)?.();
+    this.#timers.set(name, cancel);
+  }
+
+  cancelTimer(name: string): void {
+    this.#timers.get(name)?.();
+    this.#timers.delete(name);
+  }
+
+  /** A ticket for a scan of this name, which replaces the one before it. */
+  beginScan(name: string): number {
+    this.#scans.set(name, ++this.#lastScan);
+    return this.#lastScan;
+  }
+
+  /** Whether this is the scan still wanted under its name; if so it is over now. */
+  endScan(name: string, ticket: number): boolean {
+    return this.#scans.get(name) === ticket && this.#scans.delete(name);
+  }
+
+  /** Forgets everything volatile. */
+  reset(): void {
+    for (const cancel of this.#timers.values()) cancel();
+    this.#timers.clear();
+    this.#scans.clear();
+    this.replica = undefined;
+  }
+}

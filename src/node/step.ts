@@ -1,0 +1,163 @@
+/**
+ * One step of one replica: the turn that it sees and the effects that it asks for.
+ *
+ * Writes go to the pipeline as they are asked for. Everything that leaves is kept until the step is over and
+ * then waits for one batch: the newest of those that the step wrote to or read an unwritten value from.
+ */
+import { TrefoilError, type ErrorCode } from '../core/errors.js';
+import { hlcWallMs, type HlcTime, type HybridClock } from '../core/hlc.js';
+import type { NodeId } from '../core/ids.js';
+import { HLC_RESERVED_MS } from '../core/limits.js';
+import type { Dot } from '../core/version-vector.js';
+import type { ClientResult, PeerMessage } from '../protocol/messages.js';
+import type { Effects, LocalRead, RequestHandle, Turn } from '../replication/strategy.js';
+import type { LogLevel, Random, StorageRange } from '../runtime/runtime.js';
+import { clockEntry } from './identity.js';
+import type { Minter } from './minter.js';
+import type { ReplicaSlot } from './replica-slot.js';
+import type { WritePipeline } from './write-pipeline.js';
+
+/** What a step asked for that leaves the replica. */
+export type Output =
+  | { readonly type: 'send'; readonly peer: NodeId; readonly message: PeerMessage }
+  | { readonly type: 'reply'; readonly request: RequestHandle; readonly result: ClientResult | TrefoilError }
+  | { readonly type: 'durable'; readonly token: number };
+
+/** What the queue lends to each step. */
+export interface StepWorld {
+  readonly pipeline: WritePipeline;
+  readonly minter: Minter;
+  readonly clock: HybridClock;
+  readonly random: Random;
+  readonly writesRefused: ErrorCode | null;
+  /** The storage failed: what a step writes now goes nowhere, and nothing that depends on it leaves. */
+  readonly readOnly: boolean;
+  /** The wall time up to which timestamps are reserved on disk; raised as they are used. */
+  readonly clockReservation: { untilMs: number };
+  reachable(peer: NodeId): boolean;
+  sendNow(slot: ReplicaSlot, peer: NodeId, message: PeerMessage): void;
+  setTimer(slot: ReplicaSlot, timer: string, afterMs: number): void;
+  scan(slot: ReplicaSlot, scan: string, range: StorageRange, limit: number): void;
+  endIncarnation(reason: string): void;
+  count(metric: string, by: number): void;
+  log(level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>): void;
+}
+
+export class Step implements Turn, Effects {
+  readonly wallMs: number;
+  readonly monotonicMs: number;
+  readonly random: Random;
+  readonly writesRefused: ErrorCode | null;
+  readonly outputs: Output[] = [];
+  readonly #world: StepWorld;
+  readonly #slot: ReplicaSlot;
+  #waitsFor = 0;
+  #voided = false;
+
+  constructor(world: StepWorld, slot: ReplicaSlot, wallMs: number, monotonicMs: number) {
+    this.#world = world;
+    this.#slot = slot;
+    this.wallMs = wallMs;
+    this.monotonicMs = monotonicMs;
+    this.random = world.random;
+    this.writesRefused = world.writesRefused;
+  }
+
+  /** The batch that the outputs wait for, 0 for none; null where they must never leave. */
+  get waitsFor(): number | null {
+    return this.#voided ? null : this.#waitsFor;
+  }
+
+  // --- Turn ---
+
+  read(key: string): LocalRead {
+    try {
+      const { value, batch } = this.#world.pipeline.read(this.#slot.prefix + key);
+      if (batch > this.#waitsFor) this.#waitsFor = batch;
+      return value;
+    } catch (error) {
+      if (error instanceof TrefoilError && error.code === 'RecordCorrupt') return 'damaged';
+      throw error;
+    }
+  }
+
+  mint(): Dot {
+    return this.#world.minter.mint(this.#slot.group, (key, value) => this.#write(key, value));
+  }
+
+  tick(above: HlcTime): HlcTime {
+    const time = this.#world.clock.tick(above);
+    const reservation = this.#world.clockReservation;
+    if (hlcWallMs(time) >= reservation.untilMs) {
+      reservation.untilMs = hlcWallMs(time) + HLC_RESERVED_MS;
+      this.#write(...clockEntry(reservation.untilMs));
+    }
+    return time;
+  }
+
+  observe(time: HlcTime): void {
+    this.#world.clock.observe(time);
+  }
+
+  reachable(peer: NodeId): boolean {
+    return this.#world.reachable(peer);
+  }
+
+  // --- Effects ---
+
+  put(key: string, value: Uint8Array): void {
+    this.#write(this.#slot.prefix + key, value);
+  }
+
+  delete(key: string): void {
+    this.#write(this.#slot.prefix + key, null);
+  }
+
+  whenDurable(token: number): void {
+    this.outputs.push({ type: 'durable', token });
+  }
+
+  send(peer: NodeId, message: PeerMessage): void {
+    this.outputs.push({ type: 'send', peer, message });
+  }
+
+  sendEarly(peer: NodeId, message: PeerMessage): void {
+    this.#world.sendNow(this.#slot, peer, message);
+  }
+
+  reply(request: RequestHandle, result: ClientResult | TrefoilError): void {
+    this.outputs.push({ type: 'reply', request, result });
+  }
+
+  setTimer(timer: string, afterMs: number): void {
+    this.#world.setTimer(this.#slot, timer, afterMs);
+  }
+
+  cancelTimer(timer: string): void {
+    this.#slot.cancelTimer(timer);
+  }
+
+  scan(scan: string, range: StorageRange, limit: number): void {
+    this.#world.scan(this.#slot, scan, range, limit);
+  }
+
+  endIncarnation(reason: string): void {
+    this.#world.endIncarnation(reason);
+  }
+
+  count(metric: string, by = 1): void {
+    this.#world.count(metric, by);
+  }
+
+  log(level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>): void {
+    this.#world.log(level, message, fields);
+  }
+
+  #write(key: string, value: Uint8Array | null): void {
+    if (this.#world.readOnly) {
+      this.#voided = true;
+      return;
+    }
+    this.#waitsFor = this.#world.pipeline.put(key, value, this.#slot.sync);
+  }
+}

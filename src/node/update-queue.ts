@@ -1,0 +1,379 @@
+/**
+ * The update queue: the one place where replicas are stepped and their effects executed.
+ *
+ *     enqueue ──> inbox ──turn──> step, step, step ──> pipeline (one batch) ──> outputs
+ *
+ * A turn drains what has arrived, at most `TURN_EVENTS_MAX`. What a step sends or replies leaves when every
+ * write of the step, and every unwritten value it read, is on disk (`WritePipeline`). Replicas never run
+ * concurrently, so the order of events decides everything.
+ *
+ * When a batch fails, all volatile state is discarded: the outputs that wait are dropped, the replicas are
+ * reopened from disk, and until the storage answers again nothing is written and no write acknowledged.
+ */
+import { TrefoilError, type ErrorCode } from '../core/errors.js';
+import type { HybridClock } from '../core/hlc.js';
+import type { GroupId, NodeId } from '../core/ids.js';
+import { QUEUE_EVENTS_MAX, SCAN_PAGE_BYTES_MAX, STORAGE_RETRY_MS, TURN_EVENTS_MAX } from '../core/limits.js';
+import type { ClientResult, PeerMessage } from '../protocol/messages.js';
+import type { ReplicaEvent, ReplicaStatus, RequestHandle } from '../replication/strategy.js';
+import type {
+  LogLevel,
+  NodeRuntime,
+  Random,
+  Storage,
+  StorageEntry,
+  StorageRange,
+} from '../runtime/runtime.js';
+import type { Counters } from './counters.js';
+import { freshIncarnation, incarnationEntry } from './identity.js';
+import type { Minter } from './minter.js';
+import type { ReplicaSlot } from './replica-slot.js';
+import { Step, type Output, type StepWorld } from './step.js';
+import { WritePipeline } from './write-pipeline.js';
+
+/** Where the queue's outputs go. */
+export interface QueueOutputs {
+  send(peer: NodeId, group: GroupId, message: PeerMessage): void;
+  reply(request: RequestHandle, result: ClientResult | TrefoilError): void;
+  reachable(peer: NodeId): boolean;
+  /** Called at the end of each turn and of each batch: what was sent and replied can leave. */
+  flush(): void;
+  /** A batch failed: every request that waits for a replica must be answered as `unknown`. */
+  failed(error: TrefoilError): void;
+}
+
+export interface QueueSetup {
+  readonly self: NodeId;
+  readonly runtime: NodeRuntime;
+  readonly storage: Storage;
+  /** Closes a failed store and opens it again. */
+  readonly reopen: (failed: Storage) => Promise<Storage>;
+  readonly clock: HybridClock;
+  readonly minter: Minter;
+  readonly counters: Counters;
+  readonly outputs: QueueOutputs;
+  /** Free disk space under which writes are refused. */
+  readonly freeBytesMin: number;
+}
+
+interface Queued {
+  readonly slot: ReplicaSlot;
+  readonly event: ReplicaEvent;
+}
+
+export class UpdateQueue implements StepWorld {
+  readonly #setup: QueueSetup;
+  readonly #slots = new Map<GroupId, ReplicaSlot>();
+  readonly clockReservation = { untilMs: 0 };
+  pipeline: WritePipeline;
+  /** The storage failed and has not answered since. */
+  readOnly = false;
+  writesRefused: ErrorCode | null = null;
+  #storage: Storage;
+  #inbox: Queued[] = [];
+  #drainAsked = false;
+  /** No store to read from, or the node has stopped: nothing is stepped. */
+  #paused = false;
+  #stopped = false;
+
+  constructor(setup: QueueSetup) {
+    this.#setup = setup;
+    this.#storage = setup.storage;
+    this.pipeline = this.#newPipeline();
+  }
+
+  get minter(): Minter {
+    return this.#setup.minter;
+  }
+
+  get clock(): HybridClock {
+    return this.#setup.clock;
+  }
+
+  get random(): Random {
+    return this.#setup.runtime.random;
+  }
+
+  get storage(): Storage {
+    return this.#storage;
+  }
+
+  /** Whether a client's request can be taken: there is room, and a store to answer from. */
+  get refusesRequests(): ErrorCode | null {
+    if (this.#stopped) return 'ShuttingDown';
+    if (this.#paused) return 'NodeReadOnly';
+    return this.#inbox.length >= QUEUE_EVENTS_MAX / 2 ? 'Overloaded' : null;
+  }
+
+  /** Whether all that was asked has been stepped and written. */
+  get idle(): boolean {
+    return this.#inbox.length === 0 && this.pipeline.idle;
+  }
+
+  get depth(): number {
+    return this.#inbox.length;
+  }
+
+  /** Opens a replica of a group. */
+  add(slot: ReplicaSlot): void {
+    this.#slots.set(slot.group, slot);
+    this.#setup.minter.open(slot.group, this.#storage);
+    this.#open(slot);
+  }
+
+  has(group: GroupId): boolean {
+    return this.#slots.has(group);
+  }
+
+  /** Hands an event to a replica; dropped and counted where there is no such replica or no room. */
+  enqueue(group: GroupId, event: ReplicaEvent): void {
+    const slot = this.#slots.get(group);
+    if (slot === undefined) this.count('messages_for_others', 1);
+    else if (this.#inbox.length >= QUEUE_EVENTS_MAX && event.type === 'message')
+      this.count('messages_dropped', 1);
+    else this.#push(slot, event);
+  }
+
+  /** Hands an event to every replica. */
+  broadcast(event: ReplicaEvent): void {
+    for (const slot of this.#slots.values()) this.#push(slot, event);
+  }
+
+  statuses(): ReplicaStatus[] {
+    return [...this.#slots.values()].flatMap((slot) =>
+      slot.replica === undefined ? [] : [slot.replica.status()],
+    );
+  }
+
+  /** Stops stepping for good. What is unwritten is forgotten. */
+  stop(): void {
+    this.#stopped = true;
+    this.#paused = true;
+    this.#inbox = [];
+    for (const slot of this.#slots.values()) slot.reset();
+    this.pipeline.stop();
+  }
+
+  // --- The world of a step ---
+
+  reachable(peer: NodeId): boolean {
+    return this.#setup.outputs.reachable(peer);
+  }
+
+  sendNow(slot: ReplicaSlot, peer: NodeId, message: PeerMessage): void {
+    this.#setup.outputs.send(peer, slot.group, message);
+  }
+
+  setTimer(slot: ReplicaSlot, timer: string, afterMs: number): void {
+    const cancel = this.#setup.runtime.timers.after(afterMs, () =>
+      this.#push(slot, { type: 'timer', timer }),
+    );
+    slot.setTimer(timer, cancel);
+  }
+
+  /** A scan sees what every step so far has written: it waits for the newest batch. */
+  scan(slot: ReplicaSlot, scan: string, range: StorageRange, limit: number): void {
+    const ticket = slot.beginScan(scan);
+    const stored = prefixed(slot.prefix, range);
+    this.pipeline.after(this.pipeline.newest, () => {
+      this.#storage.scan(stored, limit, SCAN_PAGE_BYTES_MAX).then(
+        (entries) => this.#scanned(slot, scan, ticket, entries, limit),
+        () => this.#scanned(slot, scan, ticket, undefined, limit),
+      );
+    });
+  }
+
+  endIncarnation(reason: string): void {
+    const { minter, runtime, self } = this.#setup;
+    if (minter.unused || this.readOnly) return;
+    minter.begin(freshIncarnation(self, runtime.random));
+    const [key, value] = incarnationEntry(minter.incarnation, this.#storage);
+    this.pipeline.put(key, value, true);
+    this.count('incarnations_ended', 1);
+    this.log('warn', 'a new incarnation begins', { incarnation: minter.incarnation, reason });
+  }
+
+  count(metric: string, by: number): void {
+    this.#setup.counters.add(metric, by);
+  }
+
+  log(level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>): void {
+    this.#setup.runtime.log.write(level, message, fields);
+  }
+
+  // --- Turns ---
+
+  #push(slot: ReplicaSlot, event: ReplicaEvent): void {
+    if (this.#stopped) return;
+    this.#inbox.push({ slot, event });
+    this.#askDrain();
+  }
+
+  #askDrain(): void {
+    if (this.#drainAsked || this.#paused) return;
+    this.#drainAsked = true;
+    this.#setup.runtime.timers.soon(() => this.#drain());
+  }
+
+  #drain(): void {
+    this.#drainAsked = false;
+    if (this.#paused) return;
+    const events = this.#inbox;
+    if (events.length <= TURN_EVENTS_MAX) {
+      this.#inbox = [];
+    } else {
+      this.#inbox = events.splice(TURN_EVENTS_MAX);
+      this.#askDrain();
+    }
+    this.#beginTurn();
+    for (const { slot, event } of events) this.#step(slot, event);
+    this.pipeline.flush();
+    this.#setup.outputs.flush();
+  }
+
+  #beginTurn(): void {
+    if (this.readOnly) this.writesRefused = 'NodeReadOnly';
+    else this.writesRefused = this.#storage.freeBytes() < this.#setup.freeBytesMin ? 'StorageFull' : null;
+  }
+
+  #step(slot: ReplicaSlot, event: ReplicaEvent): void {
+    if (slot.replica === undefined) return;
+    const step = this.#newStep(slot);
+    try {
+      slot.replica.step(event, step, step);
+    } catch (error) {
+      // A peer's message can be refused; anything else that escapes a replica is a defect and stops the node.
+      if (!(error instanceof TrefoilError) || event.type !== 'message') throw error;
+      this.count('messages_refused', 1);
+      this.log('warn', 'a message was refused', { group: slot.group, from: event.from, code: error.code });
+    }
+    this.#release(slot, step);
+  }
+
+  #open(slot: ReplicaSlot): void {
+    this.#beginTurn();
+    const step = this.#newStep(slot);
+    slot.replica = slot.open(step, step);
+    this.#release(slot, step);
+    this.pipeline.flush();
+  }
+
+  #newStep(slot: ReplicaSlot): Step {
+    const { clock } = this.#setup.runtime;
+    return new Step(this, slot, Math.floor(clock.wallMs()), clock.monotonicMs());
+  }
+
+  #release(slot: ReplicaSlot, step: Step): void {
+    const { waitsFor, outputs } = step;
+    if (outputs.length === 0 || waitsFor === null) return;
+    if (waitsFor === 0) this.#emit(slot, outputs);
+    else this.pipeline.after(waitsFor, () => this.#emit(slot, outputs));
+  }
+
+  #emit(slot: ReplicaSlot, outputs: readonly Output[]): void {
+    for (const output of outputs) {
+      switch (output.type) {
+        case 'send':
+          this.#setup.outputs.send(output.peer, slot.group, output.message);
+          break;
+        case 'reply':
+          this.#setup.outputs.reply(output.request, output.result);
+          break;
+        case 'durable':
+          this.#push(slot, output);
+          break;
+      }
+    }
+  }
+
+  #scanned(
+    slot: ReplicaSlot,
+    scan: string,
+    ticket: number,
+    entries: readonly StorageEntry[] | undefined,
+    limit: number,
+  ): void {
+    if (!slot.endScan(scan, ticket)) return;
+    const found = entries ?? [];
+    let bytes = 0;
+    const own = found.map(([key, value]) => {
+      bytes += key.length + value.length;
+      return [key.slice(slot.prefix.length), value] as const;
+    });
+    // A page may end early for its bytes; asking once too often is harmless, missing a page is not.
+    const more = found.length >= limit || bytes >= SCAN_PAGE_BYTES_MAX / 2;
+    this.#push(slot, { type: 'scanned', scan, entries: own, more, damaged: entries === undefined });
+  }
+
+  // --- Failure of the storage ---
+
+  #newPipeline(): WritePipeline {
+    return new WritePipeline(this.#storage, {
+      onWritten: () => this.#setup.outputs.flush(),
+      onFailed: (error) => this.#failed(error),
+    });
+  }
+
+  #failed(cause: unknown): void {
+    const error = new TrefoilError('StorageFailed', 'the storage failed while the request was under way', {
+      cause,
+    });
+    this.count('batches_failed', 1);
+    this.log('error', 'a batch failed; refusing writes until the storage answers', { error: String(cause) });
+    this.readOnly = true;
+    this.#inbox = [];
+    this.#setup.outputs.failed(error);
+    this.#reopenReplicas();
+    this.#retryLater();
+  }
+
+  #reopenReplicas(): void {
+    this.pipeline = this.#newPipeline();
+    for (const slot of this.#slots.values()) slot.reset();
+    for (const slot of this.#slots.values()) this.#open(slot);
+    this.#setup.outputs.flush();
+  }
+
+  #retryLater(): void {
+    this.#setup.runtime.timers.after(STORAGE_RETRY_MS, () => {
+      if (this.#stopped) return;
+      this.#recover().then(
+        () => this.log('info', 'the storage answers again; taking writes'),
+        (error: unknown) => {
+          this.log('error', 'the storage still fails', { error: String(error) });
+          this.#retryLater();
+        },
+      );
+    });
+  }
+
+  /** Opens the store anew and writes to it. What had been minted may be lost: a new incarnation begins. */
+  async #recover(): Promise<void> {
+    const { minter, runtime, self, reopen } = this.#setup;
+    this.#paused = true;
+    this.#storage = await reopen(this.#storage);
+    this.#paused = this.#stopped;
+    const next = freshIncarnation(self, runtime.random);
+    const batch = this.#storage.batch();
+    batch.put(...incarnationEntry(next, this.#storage));
+    try {
+      await batch.write({ sync: true });
+      minter.begin(next);
+      this.readOnly = false;
+    } finally {
+      if (!this.#stopped) {
+        this.#inbox = [];
+        this.#setup.outputs.failed(new TrefoilError('StorageFailed', 'the storage was opened anew'));
+        this.#reopenReplicas();
+      }
+    }
+  }
+}
+
+function prefixed(prefix: string, range: StorageRange): StorageRange {
+  return {
+    lt: prefix + range.lt,
+    ...(range.gt === undefined ? {} : { gt: prefix + range.gt }),
+    ...(range.gte === undefined ? {} : { gte: prefix + range.gte }),
+  };
+}

@@ -1,0 +1,269 @@
+/**
+ * Anti-entropy: finds by hash trees what hints and read repair have missed, and fetches it.
+ *
+ *     A ── compare-root ──> B              equal roots: no answer, one message in all
+ *     A <── compare-branches ── B
+ *     A ── compare-leaves ──> B            B waits, compares again: writes under way are no difference
+ *     A <── differing-leaves ── B          both now offer the keys of these leaves, with digests,
+ *     A <── offer-keys ──> B               and each fetches what differs from its own
+ *
+ * Everything is pulled and merged, so a lost or repeated message costs time, never correctness. A replica takes
+ * part only once its own tree is counted.
+ */
+import type { NodeId } from '../../core/ids.js';
+import type { LeaderlessMessage } from '../../protocol/leaderless-messages.js';
+import { checkRecord, decodeRecord, encodeRecord, recordHeader } from '../../protocol/record-codec.js';
+import { expireSiblings } from '../../core/record.js';
+import {
+  differingHashes,
+  digestBytes,
+  leafOfKey,
+  LEAVES_PER_BRANCH,
+  recordDigest,
+} from '../shared/hash-tree.js';
+import type { Effects, ReplicaEvent, Turn } from '../strategy.js';
+import type { GroupMembers } from './group-members.js';
+import { RECORDS, RECORDS_END, sameBytes, type LocalRecords } from './local-records.js';
+import type { PeerCalls } from './peer-calls.js';
+import type { RecordRepair } from './record-repair.js';
+import {
+  COMPARE_AGAIN_MS,
+  COMPARE_MS,
+  PACED_CHUNK_ENTRIES,
+  PACED_CHUNK_PAUSE_MS,
+  RECOUNT_MS,
+  STORE_ANSWER_MS_MAX,
+} from './tuning.js';
+
+type Scanned = Extract<ReplicaEvent, { readonly type: 'scanned' }>;
+
+/** Leaves that differed from a peer's at a time; a difference counts only when it is still there later. */
+interface Suspicion {
+  readonly atMs: number;
+  readonly leaves: ReadonlySet<number>;
+}
+
+/** Leaves whose keys are being offered to a peer, and how far the scan has come. */
+interface Offer {
+  readonly leaves: ReadonlySet<number>;
+  after: string;
+}
+
+export const COMPARE = 'compare';
+export const COMPARE_SOON = 'compare-soon:';
+export const RECOUNT = 'recount';
+export const OFFER = 'offer:';
+
+export class AntiEntropy {
+  readonly #members: GroupMembers;
+  readonly #records: LocalRecords;
+  readonly #calls: PeerCalls;
+  readonly #repair: RecordRepair;
+  readonly #suspicions = new Map<NodeId, Suspicion>();
+  readonly #offers = new Map<NodeId, Offer>();
+  #recountFrom = '';
+  #turnOf = 0;
+
+  constructor(members: GroupMembers, records: LocalRecords, calls: PeerCalls, repair: RecordRepair) {
+    this.#members = members;
+    this.#records = records;
+    this.#calls = calls;
+    this.#repair = repair;
+  }
+
+  open(turn: Turn, effects: Effects): void {
+    this.#startRecount(effects);
+    this.#armCompare(turn, effects);
+  }
+
+  timer(timer: string, turn: Turn, effects: Effects): void {
+    if (timer === RECOUNT) {
+      if (this.#records.tree.recounting) this.#readRecountChunk(effects);
+      else this.#startRecount(effects);
+    } else if (timer === COMPARE) {
+      this.#armCompare(turn, effects);
+      this.#compareNext(turn, effects);
+    } else if (timer.startsWith(COMPARE_SOON)) {
+      this.compareWith(timer.slice(COMPARE_SOON.length) as NodeId, turn, effects);
+    } else if (timer.startsWith(OFFER)) {
+      this.#readOfferChunk(timer.slice(OFFER.length) as NodeId, effects);
+    }
+  }
+
+  /** Asks a peer whether we agree. */
+  compareWith(peer: NodeId, turn: Turn, effects: Effects): void {
+    const tree = this.#records.tree.current;
+    if (tree === undefined) {
+      if (!this.#records.tree.recounting) this.#startRecount(effects);
+      return;
+    }
+    if (turn.reachable(peer)) effects.send(peer, { type: 'compare-root', root: tree.root() });
+  }
+
+  /** A comparison with this peer soon: it is back, and may have missed things. */
+  compareSoon(peer: NodeId, turn: Turn, effects: Effects): void {
+    effects.setTimer(COMPARE_SOON + peer, COMPARE_AGAIN_MS + turn.random.integer(2 * COMPARE_AGAIN_MS));
+  }
+
+  message(from: NodeId, message: LeaderlessMessage, turn: Turn, effects: Effects): void {
+    const tree = this.#records.tree.current;
+    if (tree === undefined) return;
+    switch (message.type) {
+      case 'compare-root':
+        if (sameBytes(message.root, tree.root())) this.#suspicions.delete(from);
+        else effects.send(from, { type: 'compare-branches', branches: tree.branches() });
+        return;
+      case 'compare-branches': {
+        const differing = differingHashes(message.branches, tree.branches());
+        const branches = differing.map((branch) => [branch, tree.leavesOf(branch)] as const);
+        if (branches.length > 0) effects.send(from, { type: 'compare-leaves', branches });
+        return;
+      }
+      case 'compare-leaves': {
+        const leaves = message.branches.flatMap(([branch, hashes]) =>
+          differingHashes(hashes, tree.leavesOf(branch)).map((leaf) => branch * LEAVES_PER_BRANCH + leaf),
+        );
+        this.#suspect(from, leaves, turn, effects);
+        return;
+      }
+      case 'differing-leaves':
+        this.#offer(from, message.leaves, effects);
+        return;
+      case 'offer-keys':
+        this.#takeOffer(from, message.entries, turn, effects);
+        return;
+      default:
+        return;
+    }
+  }
+
+  /** A chunk of a recount or of an offer has been read. */
+  scanned(scanned: Scanned, turn: Turn, effects: Effects): void {
+    if (scanned.scan === RECOUNT) this.#countChunk(scanned, turn, effects);
+    else if (scanned.scan.startsWith(OFFER)) {
+      this.#offerChunk(scanned.scan.slice(OFFER.length) as NodeId, scanned, turn, effects);
+    }
+  }
+
+  #armCompare(turn: Turn, effects: Effects): void {
+    effects.setTimer(COMPARE, COMPARE_MS + turn.random.integer(COMPARE_MS / 2));
+  }
+
+  /** The other replicas take turns. */
+  #compareNext(turn: Turn, effects: Effects): void {
+    const { peers } = this.#members;
+    const peer = peers[this.#turnOf++ % Math.max(1, peers.length)];
+    if (peer !== undefined) this.compareWith(peer, turn, effects);
+  }
+
+  /** Leaves that differ now and differed a while ago are offered by both sides; new suspects are looked at again. */
+  #suspect(peer: NodeId, leaves: readonly number[], turn: Turn, effects: Effects): void {
+    const before = this.#suspicions.get(peer);
+    const lasting =
+      before !== undefined && turn.monotonicMs - before.atMs >= COMPARE_AGAIN_MS / 2
+        ? leaves.filter((leaf) => before.leaves.has(leaf))
+        : [];
+    this.#suspicions.set(peer, { atMs: turn.monotonicMs, leaves: new Set(leaves) });
+    if (lasting.length > 0) {
+      effects.send(peer, { type: 'differing-leaves', leaves: lasting });
+      this.#offer(peer, lasting, effects);
+    } else if (leaves.length > 0) {
+      effects.setTimer(COMPARE_SOON + peer, COMPARE_AGAIN_MS);
+    }
+  }
+
+  #offer(peer: NodeId, leaves: readonly number[], effects: Effects): void {
+    if (this.#offers.has(peer) || leaves.length === 0) return;
+    effects.count('anti_entropy_differences', leaves.length);
+    this.#offers.set(peer, { leaves: new Set(leaves), after: RECORDS });
+    this.#readOfferChunk(peer, effects);
+  }
+
+  #readOfferChunk(peer: NodeId, effects: Effects): void {
+    const offer = this.#offers.get(peer);
+    if (offer === undefined) return;
+    effects.scan(OFFER + peer, { gt: offer.after, lt: RECORDS_END }, PACED_CHUNK_ENTRIES);
+  }
+
+  #offerChunk(peer: NodeId, scanned: Scanned, turn: Turn, effects: Effects): void {
+    const offer = this.#offers.get(peer);
+    if (offer === undefined) return;
+    const entries: (readonly [string, Uint8Array])[] = [];
+    for (const [stored, bytes] of scanned.entries) {
+      const key = stored.slice(RECORDS.length);
+      if (!offer.leaves.has(leafOfKey(key))) continue;
+      if (checkRecord(bytes)) entries.push([key, digestBytes(recordDigest(key, recordHeader(bytes)))]);
+      else this.#repair.begin(key, turn, effects);
+    }
+    if (entries.length > 0) effects.send(peer, { type: 'offer-keys', entries });
+    const last = scanned.entries.at(-1)?.[0];
+    if (scanned.more && last !== undefined && turn.reachable(peer)) {
+      offer.after = last;
+      effects.setTimer(OFFER + peer, PACED_CHUNK_PAUSE_MS);
+      return;
+    }
+    this.#offers.delete(peer);
+    this.compareSoon(peer, turn, effects);
+  }
+
+  #takeOffer(
+    peer: NodeId,
+    entries: readonly (readonly [string, Uint8Array])[],
+    turn: Turn,
+    effects: Effects,
+  ): void {
+    if (turn.writesRefused !== null) return;
+    for (const [key, digest] of entries) {
+      const local = this.#records.read(turn, key);
+      if (local === 'corrupt') {
+        this.#repair.begin(key, turn, effects);
+        continue;
+      }
+      if (local !== null && sameBytes(digestBytes(recordDigest(key, recordHeader(local))), digest)) continue;
+      const deadlineMs = turn.monotonicMs + STORE_ANSWER_MS_MAX;
+      this.#calls.fetch(effects, peer, key, deadlineMs, (answer, turnNow, effectsNow) => {
+        if (!answer?.record || turnNow.writesRefused !== null || !checkRecord(answer.record)) return;
+        if (this.#records.absorb(turnNow, effectsNow, key, answer.record) === 'changed') {
+          effectsNow.count('anti_entropy_repairs');
+        }
+      });
+    }
+  }
+
+  #startRecount(effects: Effects): void {
+    this.#recountFrom = this.#records.tree.startRecount();
+    this.#readRecountChunk(effects);
+  }
+
+  #readRecountChunk(effects: Effects): void {
+    effects.scan(RECOUNT, { gte: RECORDS + this.#recountFrom, lt: RECORDS_END }, PACED_CHUNK_ENTRIES);
+  }
+
+  /** Counts a chunk, and on the way turns what has expired into tombstones and finds what is damaged. */
+  #countChunk(scanned: Scanned, turn: Turn, effects: Effects): void {
+    if (scanned.damaged) effects.count('scans_damaged');
+    for (const [stored] of scanned.entries) this.#tend(stored.slice(RECORDS.length), turn, effects);
+    const keys = scanned.entries.map(([stored]) => stored.slice(RECORDS.length));
+    const end = scanned.more ? (keys.at(-1) ?? null) : null;
+    const counted = this.#records.tree.countChunk(keys, end, (key) => {
+      const local = this.#records.read(turn, key);
+      return local === null || local === 'corrupt' ? null : recordHeader(local);
+    });
+    if (counted.next !== null) {
+      this.#recountFrom = counted.next;
+      effects.setTimer(RECOUNT, PACED_CHUNK_PAUSE_MS);
+      return;
+    }
+    if (counted.drifted) effects.count('tree_drifts');
+    effects.setTimer(RECOUNT, RECOUNT_MS + turn.random.integer(RECOUNT_MS / 2));
+  }
+
+  #tend(key: string, turn: Turn, effects: Effects): void {
+    const local = this.#records.read(turn, key);
+    if (local === 'corrupt') return this.#repair.begin(key, turn, effects);
+    if (local === null || turn.writesRefused !== null) return;
+    const record = decodeRecord(local);
+    const expired = expireSiblings(record, turn.wallMs);
+    if (expired !== record) this.#records.write(effects, key, local, encodeRecord(expired));
+  }
+}

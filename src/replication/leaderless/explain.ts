@@ -1,0 +1,39 @@
+/** How an answer came about, in the words of `explain`. Built only when asked for. */
+import type { NodeId } from '../../core/ids.js';
+import type { Explanation, ReplicaAnswer } from '../../protocol/messages.js';
+import type { GroupMembers } from './group-members.js';
+import type { WriteTally } from './write-tally.js';
+
+export function explainWrite(members: GroupMembers, required: number, tally: WriteTally): Explanation {
+  const { namespace } = members;
+  const where =
+    namespace.durability === 'sync' ? 'on the disks of' : 'in the memory of the operating systems of';
+  return {
+    coordinator: members.self,
+    strategy: 'leaderless',
+    required: `W=${required} of N=${namespace.replicas}`,
+    replicas: [...tally.answers].map(([node, answer]) => ({ node, answer })),
+    repaired: [],
+    guarantee: `the write is ${where} ${required} of ${namespace.replicas} replicas; reads with R > ${namespace.replicas - required} see it`,
+  };
+}
+
+export function explainRead(
+  members: GroupMembers,
+  required: number,
+  answers: readonly ReplicaAnswer[],
+  repaired: readonly NodeId[],
+): Explanation {
+  const n = members.namespace.replicas;
+  return {
+    coordinator: members.self,
+    strategy: 'leaderless',
+    required: `R=${required} of N=${n}`,
+    replicas: answers,
+    repaired,
+    guarantee:
+      required === n
+        ? 'every write acknowledged before this read is seen'
+        : `every write acknowledged by W > ${n - required} replicas before this read is seen`,
+  };
+}

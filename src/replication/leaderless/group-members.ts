@@ -1,0 +1,56 @@
+/** The fixed facts of one replica group, as seen by one of its replicas. */
+import { quorumSize, replicasOf, type NamespaceEntry, type QuorumLevel } from '../../cluster/cluster-map.js';
+import { TrefoilError } from '../../core/errors.js';
+import type { GroupId, NodeId } from '../../core/ids.js';
+import { invariant } from '../../core/invariant.js';
+import type { ReplicaSetup, Turn } from '../strategy.js';
+
+export interface GroupMembers {
+  readonly group: GroupId;
+  readonly self: NodeId;
+  readonly partition: number;
+  readonly namespace: NamespaceEntry;
+  /** The other replicas. */
+  readonly peers: readonly NodeId[];
+}
+
+export function groupMembers(setup: ReplicaSetup): GroupMembers {
+  const namespace = setup.map.namespaces[setup.namespaceIndex];
+  invariant(namespace !== undefined, 'a replica is opened for a namespace of the map');
+  const replicas = replicasOf(setup.map, setup.namespaceIndex, setup.partition);
+  invariant(replicas.includes(setup.self), 'a replica is opened only where the map places one');
+  return {
+    group: setup.group,
+    self: setup.self,
+    partition: setup.partition,
+    namespace,
+    peers: replicas.filter((id) => id !== setup.self),
+  };
+}
+
+/** How many replicas a level asks for. Throws `BadRequest` where there are not that many. */
+export function requiredReplicas(
+  members: GroupMembers,
+  asked: QuorumLevel | null,
+  fallback: QuorumLevel,
+): number {
+  const n = members.namespace.replicas;
+  const required = quorumSize(asked ?? fallback, n);
+  if (!Number.isInteger(required) || required < 1 || required > n) {
+    throw new TrefoilError(
+      'BadRequest',
+      `${required} replicas asked of ${n} in namespace ${members.namespace.name}`,
+    );
+  }
+  return required;
+}
+
+/** Throws `QuorumUnavailable` unless this replica and the peers it can reach are at least `required`. */
+export function checkReachable(members: GroupMembers, turn: Turn, required: number): void {
+  const reachable = 1 + members.peers.filter((peer) => turn.reachable(peer)).length;
+  if (reachable >= required) return;
+  throw new TrefoilError(
+    'QuorumUnavailable',
+    `${required} of ${members.namespace.replicas} replicas of ${members.group} are needed, ${reachable} can be reached`,
+  );
+}

@@ -1,0 +1,223 @@
+/**
+ * Leaderless replication (DeCandia et al., "Dynamo", 2007): any replica coordinates; N, R and W decide what is
+ * promised. `SPEC.md` beside this file numbers the invariants and names the tests that hold them.
+ *
+ * This file only routes events to the parts:
+ *
+ *     request ──> WriteCoordinator | ReadCoordinator | ScanCoordinator      foreground
+ *     message ──> here (store, fetch) | PeerCalls (answers) | AntiEntropy
+ *     timer   ──> sweep | HintedHandoff | AntiEntropy                       background
+ */
+import { TrefoilError } from '../../core/errors.js';
+import type { NodeId } from '../../core/ids.js';
+import { unreachable } from '../../core/invariant.js';
+import type { Fetch, Store } from '../../protocol/leaderless-messages.js';
+import type { PeerMessage } from '../../protocol/messages.js';
+import { checkRecord } from '../../protocol/record-codec.js';
+import type {
+  Effects,
+  Replica,
+  ReplicaEvent,
+  ReplicaSetup,
+  ReplicaStatus,
+  StrategyDefinition,
+  Turn,
+} from '../strategy.js';
+import { AntiEntropy } from './anti-entropy.js';
+import { groupMembers, type GroupMembers } from './group-members.js';
+import { HANDOFF, HintedHandoff } from './hinted-handoff.js';
+import { LocalRecords } from './local-records.js';
+import { PeerCalls } from './peer-calls.js';
+import { ReadCoordinator } from './read-coordinator.js';
+import { RecordRepair } from './record-repair.js';
+import { PAGE, SCAN, ScanCoordinator } from './scan-coordinator.js';
+import { SWEEP_MS } from './tuning.js';
+import { WriteCoordinator } from './write-coordinator.js';
+
+const SWEEP = 'sweep';
+
+export const leaderless: StrategyDefinition = {
+  name: 'leaderless',
+  open(setup, turn, effects) {
+    const replica = new LeaderlessReplica(setup, turn);
+    replica.open(turn, effects);
+    return replica;
+  },
+};
+
+class LeaderlessReplica implements Replica {
+  readonly #members: GroupMembers;
+  readonly #records = new LocalRecords();
+  readonly #calls: PeerCalls;
+  readonly #repair: RecordRepair;
+  readonly #hints: HintedHandoff;
+  readonly #writes: WriteCoordinator;
+  readonly #reads: ReadCoordinator;
+  readonly #scans: ScanCoordinator;
+  readonly #antiEntropy: AntiEntropy;
+  #sweeping = false;
+
+  constructor(setup: ReplicaSetup, turn: Turn) {
+    const members = groupMembers(setup);
+    const calls = new PeerCalls(turn.random.integer(2 ** 31));
+    const repair = new RecordRepair(members, this.#records, calls);
+    this.#members = members;
+    this.#calls = calls;
+    this.#repair = repair;
+    this.#hints = new HintedHandoff(members, this.#records, calls);
+    this.#writes = new WriteCoordinator(members, this.#records, calls, this.#hints, repair);
+    this.#reads = new ReadCoordinator(members, this.#records, calls, repair);
+    this.#scans = new ScanCoordinator(members, this.#records, calls, repair);
+    this.#antiEntropy = new AntiEntropy(members, this.#records, calls, repair);
+  }
+
+  open(turn: Turn, effects: Effects): void {
+    this.#hints.open(effects);
+    this.#antiEntropy.open(turn, effects);
+  }
+
+  step(event: ReplicaEvent, turn: Turn, effects: Effects): void {
+    switch (event.type) {
+      case 'request':
+        this.#request(event, turn, effects);
+        break;
+      case 'cancelled':
+        this.#scans.cancel(event.request);
+        break;
+      case 'message':
+        this.#message(event.from, event.message, turn, effects);
+        break;
+      case 'timer':
+        this.#timer(event.timer, turn, effects);
+        break;
+      case 'durable':
+        this.#writes.durable(event.token, turn, effects);
+        break;
+      case 'peer-up':
+        this.#hints.begin(event.peer, turn, effects);
+        this.#antiEntropy.compareSoon(event.peer, turn, effects);
+        break;
+      case 'peer-down':
+        this.#calls.peerDown(event.peer, turn, effects);
+        break;
+      case 'map-changed':
+        break;
+      case 'scanned':
+        this.#scanned(event, turn, effects);
+        break;
+      default:
+        unreachable(event);
+    }
+    this.#armSweep(effects);
+  }
+
+  status(): ReplicaStatus {
+    return {
+      group: this.#members.group,
+      strategy: 'leaderless',
+      gauges: {
+        openWrites: this.#writes.size,
+        openReads: this.#reads.size,
+        openScans: this.#scans.size,
+        openPeerCalls: this.#calls.size,
+        hints: this.#hints.size,
+        corruptRecords: this.#repair.size,
+        treeReady: this.#records.tree.current === undefined ? 0 : 1,
+      },
+    };
+  }
+
+  #request(event: Extract<ReplicaEvent, { readonly type: 'request' }>, turn: Turn, effects: Effects): void {
+    const { operation } = event;
+    try {
+      switch (operation.type) {
+        case 'get':
+          this.#reads.begin({ ...event, operation }, turn, effects);
+          break;
+        case 'put':
+          this.#writes.begin({ ...event, operation }, turn, effects);
+          break;
+        case 'scan':
+          this.#scans.begin({ ...event, operation }, turn, effects);
+          break;
+        default:
+          unreachable(operation);
+      }
+    } catch (error) {
+      if (!(error instanceof TrefoilError)) throw error;
+      effects.reply(event.request, error);
+    }
+  }
+
+  #message(from: NodeId, message: PeerMessage, turn: Turn, effects: Effects): void {
+    switch (message.type) {
+      case 'store':
+        this.#store(from, message, turn, effects);
+        break;
+      case 'fetch':
+        this.#fetch(from, message, turn, effects);
+        break;
+      case 'fetch-page':
+        this.#scans.pageFor(from, message, effects);
+        break;
+      case 'store-result':
+      case 'fetch-result':
+      case 'fetch-page-result':
+        this.#calls.answered(from, message, turn, effects);
+        break;
+      default:
+        this.#antiEntropy.message(from, message, turn, effects);
+    }
+  }
+
+  #store(from: NodeId, { sequence, key, record }: Store, turn: Turn, effects: Effects): void {
+    if (turn.writesRefused !== null || !checkRecord(record)) {
+      effects.send(from, { type: 'store-result', sequence, status: 'refused' });
+      return;
+    }
+    const absorbed = this.#records.absorb(turn, effects, key, record);
+    if (absorbed === 'corrupt') this.#repair.begin(key, turn, effects);
+    const status = absorbed === 'corrupt' ? 'corrupt' : 'stored';
+    effects.send(from, { type: 'store-result', sequence, status });
+  }
+
+  #fetch(from: NodeId, { sequence, key }: Fetch, turn: Turn, effects: Effects): void {
+    const local = this.#records.read(turn, key);
+    if (local === 'corrupt') this.#repair.begin(key, turn, effects);
+    const status = local === null ? 'absent' : local === 'corrupt' ? 'corrupt' : 'found';
+    const record = local === 'corrupt' ? null : local;
+    effects.send(from, { type: 'fetch-result', sequence, status, record });
+  }
+
+  #timer(timer: string, turn: Turn, effects: Effects): void {
+    if (timer === SWEEP) {
+      this.#sweeping = false;
+      this.#calls.sweep(turn, effects);
+      this.#writes.sweep(turn, effects);
+      this.#reads.sweep(turn, effects);
+      this.#scans.sweep(turn, effects);
+    } else if (timer.startsWith(HANDOFF)) {
+      this.#hints.begin(timer.slice(HANDOFF.length) as NodeId, turn, effects);
+    } else {
+      this.#antiEntropy.timer(timer, turn, effects);
+    }
+  }
+
+  #scanned(event: Extract<ReplicaEvent, { readonly type: 'scanned' }>, turn: Turn, effects: Effects): void {
+    if (event.scan.startsWith(HANDOFF)) {
+      this.#hints.page(event.scan.slice(HANDOFF.length) as NodeId, event, turn, effects);
+    } else if (event.scan.startsWith(SCAN) || event.scan.startsWith(PAGE)) {
+      this.#scans.scanned(event, turn, effects);
+    } else {
+      this.#antiEntropy.scanned(event, turn, effects);
+    }
+  }
+
+  /** Deadlines are looked after only while something is open. */
+  #armSweep(effects: Effects): void {
+    if (this.#sweeping) return;
+    if (this.#calls.size + this.#writes.size + this.#reads.size + this.#scans.size === 0) return;
+    this.#sweeping = true;
+    effects.setTimer(SWEEP, SWEEP_MS);
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * The records that this replica holds, and the hash tree over them.
+ *
+ * Every read verifies the checksum. A record that fails is *unknown, not absent*: nothing is merged from it
+ * and nothing is written over it but its repair (`restore`). Every write goes through `#put`, so the tree
+ * and the store cannot disagree.
+ */
+import { TrefoilError } from '../../core/errors.js';
+import { mergeRecords, type KeyRecord } from '../../core/record.js';
+import { checkRecord, decodeRecord, encodeRecord, recordHeader } from '../../protocol/record-codec.js';
+import { RecountedTree } from './recounted-tree.js';
+import type { Effects, Turn } from '../strategy.js';
+
+/** Where records stand among a replica's own keys. */
+export const RECORDS = 'r/';
+/** The end of the records' range. */
+export const RECORDS_END = 'r0';
+
+/** The stored bytes, null where the key is absent, or word that the copy here is damaged. */
+export type LocalCopy = Uint8Array | null | 'corrupt';
+
+export class LocalRecords {
+  readonly tree = new RecountedTree();
+
+  read(turn: Turn, key: string): LocalCopy {
+    const stored = turn.read(RECORDS + key);
+    if (stored === undefined) return null;
+    return stored !== 'damaged' && checkRecord(stored) ? stored : 'corrupt';
+  }
+
+  /** Replaces the copy read in this same step. */
+  write(effects: Effects, key: string, before: Uint8Array | null, after: Uint8Array): void {
+    this.tree.replace(key, before === null ? null : recordHeader(before), recordHeader(after));
+    effects.put(RECORDS + key, after);
+  }
+
+  /**
+   * Merges a record from elsewhere into the local one. `corrupt`: the local copy is damaged and was left alone.
+   * Throws `RecordCorrupt` where the incoming bytes are.
+   */
+  absorb(
+    turn: Turn,
+    effects: Effects,
+    key: string,
+    incoming: Uint8Array,
+  ): 'changed' | 'unchanged' | 'corrupt' {
+    if (!checkRecord(incoming)) throw new TrefoilError('RecordCorrupt', 'a record arrived damaged');
+    const local = this.read(turn, key);
+    if (local === 'corrupt') return 'corrupt';
+    if (local === null) {
+      this.write(effects, key, null, incoming);
+      return 'changed';
+    }
+    if (sameBytes(local, incoming)) return 'unchanged';
+    const merged = encodeRecord(mergeRecords(decodeRecord(local), decodeRecord(incoming)));
+    if (sameBytes(local, merged)) return 'unchanged';
+    this.write(effects, key, local, merged);
+    return 'changed';
+  }
+
+  /** Writes a repaired record over a damaged one. What the damaged one had given the tree is unknown: it must be recounted. */
+  restore(effects: Effects, key: string, record: KeyRecord): void {
+    effects.put(RECORDS + key, encodeRecord(record));
+    this.tree.distrust();
+  }
+}
+
+export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}

@@ -1,0 +1,85 @@
+/**
+ * Repairs records whose local copy is damaged: asks every other replica, merges what they hold, and writes
+ * that over the damage. Until then the key is neither merged from nor coordinated on here.
+ *
+ * The damaged copy may have held dots minted here that no other copy has, so its discovery ends the
+ * incarnation: the next dot minted for this key cannot cover them unseen.
+ */
+import { mergeRecords, type KeyRecord } from '../../core/record.js';
+import { checkRecord, decodeRecord } from '../../protocol/record-codec.js';
+import type { Effects, Turn } from '../strategy.js';
+import type { GroupMembers } from './group-members.js';
+import type { LocalRecords } from './local-records.js';
+import type { PeerCalls } from './peer-calls.js';
+import { REPAIR_ANSWER_MS_MAX, REPAIRS_MAX } from './tuning.js';
+
+export class RecordRepair {
+  readonly #members: GroupMembers;
+  readonly #records: LocalRecords;
+  readonly #calls: PeerCalls;
+  /** Keys found damaged and not yet restored. */
+  readonly #damaged = new Set<string>();
+  readonly #running = new Set<string>();
+
+  constructor(members: GroupMembers, records: LocalRecords, calls: PeerCalls) {
+    this.#members = members;
+    this.#records = records;
+    this.#calls = calls;
+  }
+
+  /** Keys known to be damaged here. */
+  get size(): number {
+    return this.#damaged.size;
+  }
+
+  /** Starts to repair a key, unless that is under way. */
+  begin(key: string, turn: Turn, effects: Effects): void {
+    this.#report(key, effects);
+    if (this.#running.has(key) || this.#running.size >= REPAIRS_MAX || turn.writesRefused !== null) return;
+    const asked = this.#members.peers.filter((peer) => turn.reachable(peer));
+    if (asked.length === 0) return;
+    this.#running.add(key);
+    let waiting = asked.length;
+    let merged: KeyRecord | undefined;
+    for (const peer of asked) {
+      this.#calls.fetch(
+        effects,
+        peer,
+        key,
+        turn.monotonicMs + REPAIR_ANSWER_MS_MAX,
+        (answer, turnNow, effectsNow) => {
+          if (answer?.record && checkRecord(answer.record)) {
+            const theirs = decodeRecord(answer.record);
+            merged = merged === undefined ? theirs : mergeRecords(merged, theirs);
+          }
+          if (--waiting === 0) this.#finish(key, merged, turnNow, effectsNow);
+        },
+      );
+    }
+  }
+
+  #report(key: string, effects: Effects): void {
+    if (this.#damaged.has(key)) return;
+    if (this.#damaged.size >= REPAIRS_MAX) this.#damaged.clear();
+    this.#damaged.add(key);
+    effects.count('records_corrupt');
+    effects.log('error', 'a record on disk failed its checksum', { group: this.#members.group, key });
+    effects.endIncarnation(`record damaged in ${this.#members.group}`);
+  }
+
+  #finish(key: string, merged: KeyRecord | undefined, turn: Turn, effects: Effects): void {
+    this.#running.delete(key);
+    if (this.#records.read(turn, key) !== 'corrupt') {
+      this.#damaged.delete(key);
+      return;
+    }
+    if (merged === undefined || turn.writesRefused !== null) return;
+    this.#records.restore(effects, key, merged);
+    this.#damaged.delete(key);
+    effects.count('records_repaired');
+    effects.log('info', 'a damaged record was repaired from another replica', {
+      group: this.#members.group,
+      key,
+    });
+  }
+}

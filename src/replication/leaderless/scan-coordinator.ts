@@ -1,0 +1,254 @@
+/**
+ * Coordinates scans: one page of one partition, from R replicas.
+ *
+ * Each replica gives a page of its records up to an end: every key it holds up to there is in the page. The
+ * merge can speak only for keys up to the smallest of these ends: beyond it one of the R has not been heard.
+ */
+import { TrefoilError } from '../../core/errors.js';
+import type { NodeId } from '../../core/ids.js';
+import { SCAN_PAGE_ENTRIES_MAX } from '../../core/limits.js';
+import { afterPrefix, compareKeys } from '../../core/text-order.js';
+import type { FetchPage, FetchPageResult } from '../../protocol/leaderless-messages.js';
+import type { ScanEntry, ScanOperation } from '../../protocol/messages.js';
+import { checkRecord } from '../../protocol/record-codec.js';
+import type { Effects, ReplicaEvent, RequestHandle, Turn } from '../strategy.js';
+import { checkReachable, requiredReplicas, type GroupMembers } from './group-members.js';
+import { RECORDS, RECORDS_END, type LocalRecords } from './local-records.js';
+import type { PeerCalls } from './peer-calls.js';
+import { ReadAnswers } from './read-answers.js';
+import { readContext, shownValues } from './read-coordinator.js';
+import type { RecordRepair } from './record-repair.js';
+import { READ_WIDEN_MS, STORE_ANSWER_MS_MAX } from './tuning.js';
+
+type ScanRequest = Extract<ReplicaEvent, { readonly type: 'request' }> & {
+  readonly operation: ScanOperation;
+};
+type Scanned = Extract<ReplicaEvent, { readonly type: 'scanned' }>;
+
+interface Page {
+  readonly records: ReadonlyMap<string, Uint8Array>;
+  /** null: to the end of the prefix. */
+  readonly end: string | null;
+}
+
+interface OpenScan {
+  readonly request: RequestHandle;
+  readonly operation: ScanOperation;
+  readonly limit: number;
+  readonly required: number;
+  readonly deadlineMs: number;
+  widenAtMs: number;
+  readonly asked: Set<NodeId>;
+  readonly pages: Map<NodeId, Page>;
+  waiting: number;
+}
+
+/** Names of scans of this replica's own records: for its own requests and for a peer's. */
+export const SCAN = 'scan:';
+export const PAGE = 'page:';
+
+export class ScanCoordinator {
+  readonly #members: GroupMembers;
+  readonly #records: LocalRecords;
+  readonly #calls: PeerCalls;
+  readonly #repair: RecordRepair;
+  readonly #open = new Map<RequestHandle, OpenScan>();
+  readonly #forPeers = new Map<string, { readonly peer: NodeId; readonly ask: FetchPage }>();
+
+  constructor(members: GroupMembers, records: LocalRecords, calls: PeerCalls, repair: RecordRepair) {
+    this.#members = members;
+    this.#records = records;
+    this.#calls = calls;
+    this.#repair = repair;
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** Throws what refuses the scan. */
+  begin(request: ScanRequest, turn: Turn, effects: Effects): void {
+    const { operation } = request;
+    const required = requiredReplicas(this.#members, operation.read, this.#members.namespace.read);
+    checkReachable(this.#members, turn, required);
+    const scan: OpenScan = {
+      request: request.request,
+      operation,
+      limit: Math.max(1, Math.min(operation.limit, SCAN_PAGE_ENTRIES_MAX)),
+      required,
+      deadlineMs: request.deadlineMs,
+      widenAtMs: turn.monotonicMs + READ_WIDEN_MS,
+      asked: new Set([this.#members.self]),
+      pages: new Map(),
+      waiting: 1,
+    };
+    this.#open.set(request.request, scan);
+    effects.scan(SCAN + request.request, pageRange(operation), scan.limit);
+    this.#ask(scan, required - 1, turn, effects);
+  }
+
+  /** A peer wants a page of our records. */
+  pageFor(peer: NodeId, ask: FetchPage, effects: Effects): void {
+    const name = `${PAGE}${peer}/${ask.sequence}`;
+    this.#forPeers.set(name, { peer, ask });
+    effects.scan(name, pageRange(ask), Math.max(1, Math.min(ask.limit, SCAN_PAGE_ENTRIES_MAX)));
+  }
+
+  /** A page of our own records has been read. */
+  scanned(scanned: Scanned, turn: Turn, effects: Effects): void {
+    const forPeer = this.#forPeers.get(scanned.scan);
+    if (forPeer !== undefined) {
+      this.#forPeers.delete(scanned.scan);
+      effects.send(forPeer.peer, this.#pageResult(forPeer.ask, scanned, turn, effects));
+      return;
+    }
+    const scan = this.#open.get(Number(scanned.scan.slice(SCAN.length)));
+    if (scan === undefined) return;
+    const page = this.#pageOf(scanned, turn, effects);
+    this.#answered(scan, this.#members.self, page, turn, effects);
+  }
+
+  sweep(turn: Turn, effects: Effects): void {
+    for (const scan of this.#open.values()) {
+      if (scan.deadlineMs <= turn.monotonicMs) {
+        this.#fail(scan, effects, new TrefoilError('Timeout', this.#shortfall(scan), { outcome: 'failed' }));
+      } else if (scan.widenAtMs <= turn.monotonicMs) this.#widen(scan, turn, effects);
+    }
+  }
+
+  cancel(request: RequestHandle): void {
+    this.#open.delete(request);
+  }
+
+  #widen(scan: OpenScan, turn: Turn, effects: Effects): void {
+    scan.widenAtMs = Infinity;
+    this.#ask(scan, this.#members.peers.length, turn, effects);
+  }
+
+  #ask(scan: OpenScan, count: number, turn: Turn, effects: Effects): void {
+    let left = count;
+    for (const peer of this.#members.peers) {
+      if (left <= 0) return;
+      if (scan.asked.has(peer) || !turn.reachable(peer)) continue;
+      scan.asked.add(peer);
+      scan.waiting++;
+      left--;
+      const page = { prefix: scan.operation.prefix, after: scan.operation.after, limit: scan.limit };
+      this.#calls.fetchPage(effects, peer, page, scan.deadlineMs, (answer, turnNow, effectsNow) => {
+        this.#answered(scan, peer, peerPage(answer), turnNow, effectsNow);
+      });
+    }
+  }
+
+  /** `page` is undefined where the replica could not give one. */
+  #answered(scan: OpenScan, replica: NodeId, page: Page | undefined, turn: Turn, effects: Effects): void {
+    scan.waiting--;
+    if (!this.#open.has(scan.request)) return;
+    if (page !== undefined) scan.pages.set(replica, page);
+    else if (scan.widenAtMs !== Infinity) this.#widen(scan, turn, effects);
+    if (scan.pages.size >= scan.required) this.#reply(scan, turn, effects);
+    else if (scan.waiting === 0) {
+      this.#fail(scan, effects, new TrefoilError('QuorumUnavailable', this.#shortfall(scan)));
+    }
+  }
+
+  #reply(scan: OpenScan, turn: Turn, effects: Effects): void {
+    this.#open.delete(scan.request);
+    const end = smallestEnd(scan.pages.values());
+    const keys = new Set<string>();
+    for (const page of scan.pages.values()) {
+      for (const key of page.records.keys()) if (end === null || compareKeys(key, end) <= 0) keys.add(key);
+    }
+    const entries: ScanEntry[] = [];
+    for (const key of [...keys].sort(compareKeys)) {
+      const { record, bytes } = this.#mergeKey(scan, key, turn, effects);
+      if (bytes === null) continue;
+      const values = shownValues(record, this.#members.namespace.conflict, turn.wallMs);
+      if (values.length > 0) entries.push({ key, values, context: readContext(key, record) });
+    }
+    effects.reply(scan.request, { type: 'scan-result', entries, next: end });
+  }
+
+  /** Merges what the replicas hold of one key, and repairs those that hold less. */
+  #mergeKey(scan: OpenScan, key: string, turn: Turn, effects: Effects): ReturnType<ReadAnswers['merge']> {
+    const answers = new ReadAnswers();
+    for (const [replica, page] of scan.pages) answers.add(replica, page.records.get(key) ?? null);
+    const merged = answers.merge();
+    if (merged.bytes === null) return merged;
+    for (const replica of answers.stale(merged)) {
+      effects.count('read_repairs');
+      if (replica !== this.#members.self) {
+        this.#calls.store(
+          effects,
+          replica,
+          key,
+          merged.bytes,
+          turn.monotonicMs + STORE_ANSWER_MS_MAX,
+          () => undefined,
+        );
+      } else if (turn.writesRefused === null) this.#records.absorb(turn, effects, key, merged.bytes);
+    }
+    return merged;
+  }
+
+  #fail(scan: OpenScan, effects: Effects, error: TrefoilError): void {
+    this.#open.delete(scan.request);
+    effects.reply(scan.request, error);
+  }
+
+  #shortfall(scan: OpenScan): string {
+    return `${scan.pages.size} of the ${scan.required} replicas needed gave a page`;
+  }
+
+  #pageOf(scanned: Scanned, turn: Turn, effects: Effects): Page | undefined {
+    if (scanned.damaged) return undefined;
+    const records = new Map<string, Uint8Array>();
+    for (const [stored, bytes] of scanned.entries) {
+      const key = stored.slice(RECORDS.length);
+      if (!checkRecord(bytes)) {
+        this.#repair.begin(key, turn, effects);
+        return undefined;
+      }
+      records.set(key, bytes);
+    }
+    const last = scanned.entries.at(-1)?.[0].slice(RECORDS.length);
+    return { records, end: scanned.more && last !== undefined ? last : null };
+  }
+
+  #pageResult(ask: FetchPage, scanned: Scanned, turn: Turn, effects: Effects): FetchPageResult {
+    const page = this.#pageOf(scanned, turn, effects);
+    return {
+      type: 'fetch-page-result',
+      sequence: ask.sequence,
+      status: page === undefined ? 'corrupt' : 'found',
+      entries: page === undefined ? [] : [...page.records],
+      end: page?.end ?? null,
+    };
+  }
+}
+
+function peerPage(answer: FetchPageResult | null): Page | undefined {
+  if (answer === null || answer.status === 'corrupt') return undefined;
+  if (!answer.entries.every(([, bytes]) => checkRecord(bytes))) return undefined;
+  return { records: new Map(answer.entries), end: answer.end };
+}
+
+function smallestEnd(pages: Iterable<Page>): string | null {
+  let smallest: string | null = null;
+  for (const { end } of pages) {
+    if (end !== null && (smallest === null || compareKeys(end, smallest) < 0)) smallest = end;
+  }
+  return smallest;
+}
+
+/** The stored range of a page: after `after`, within the prefix. */
+function pageRange(page: { readonly prefix: string; readonly after: string }): {
+  gte?: string;
+  gt?: string;
+  lt: string;
+} {
+  const end = page.prefix === '' ? undefined : afterPrefix(page.prefix);
+  const lt = end === undefined ? RECORDS_END : RECORDS + end;
+  if (page.after !== '' && compareKeys(page.after, page.prefix) >= 0) return { gt: RECORDS + page.after, lt };
+  return { gte: RECORDS + page.prefix, lt };
+}

@@ -1,0 +1,44 @@
+/**
+ * The intervals and windows of leaderless replication, in one place. They decide speed and load, never
+ * correctness: the simulation runs with the same ones.
+ */
+
+/** How often open operations are looked through for deadlines. */
+export const SWEEP_MS = 50;
+
+/** A replica that has not confirmed a write by then gets a hint. */
+export const STORE_ANSWER_MS_MAX = 2_000;
+
+/** A read that lacks answers by then asks the replicas it had spared. */
+export const READ_WIDEN_MS = 100;
+
+/** How long after the reply a read still listens for late answers to repair by. */
+export const LATE_ANSWER_MS_MAX = 1_000;
+
+/** One read in so many asks every replica, so that stale copies of hot keys are found by reading. */
+export const READ_ALL_ONE_IN = 10;
+
+/** Hints sent to one peer before the next page waits for their confirmation. */
+export const HANDOFF_WINDOW = 32;
+
+/** Pause before hints that could not be delivered are tried again. */
+export const HANDOFF_RETRY_MS = 1_000;
+
+/** Pause between comparisons of hash trees with one peer or another, plus up to half of it at random. */
+export const COMPARE_MS = 4_000;
+
+/** Differences must outlast this before they are worth a scan: writes under way look like differences. */
+export const COMPARE_AGAIN_MS = 300;
+
+/** Keys read per chunk when leaves are offered or a tree is counted, and the pause after each chunk. */
+export const PACED_CHUNK_ENTRIES = 256;
+export const PACED_CHUNK_PAUSE_MS = 5;
+
+/** Pause between recounts of a hash tree, plus up to half of it at random. */
+export const RECOUNT_MS = 600_000;
+
+/** Corrupt records under repair at once; further ones wait for the next read that finds them. */
+export const REPAIRS_MAX = 256;
+
+/** How long a repair waits for the other replicas before it uses the answers it has. */
+export const REPAIR_ANSWER_MS_MAX = 1_000;
