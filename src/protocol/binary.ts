@@ -1,8 +1,9 @@
 /**
  * The bytes of records and contexts: unsigned integers as LEB128 (seven bits a byte, lowest first, up to
  * 2^53 - 1, always the shortest form) and texts as their UTF-8 length and bytes. One value has one
- * encoding, which is what lets hash trees digest these bytes. Rejected: msgpack here too; its encoder has
- * several forms of one number, and it took about twice as long for both directions of a common record.
+ * encoding, which is what lets hash trees digest these bytes. Rejected: msgpack here too. Its encoders may
+ * write one number in several forms, and for a common record it measured no faster (about 1.2 us either
+ * way) and a fifth larger.
  */
 import { crc32 } from 'node:zlib';
 import { invariant } from '../core/invariant.js';
