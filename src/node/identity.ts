@@ -5,7 +5,7 @@
  * for that key. So a new one begins wherever that may not be so:
  *
  *   - the folder is new, or is a copy or a restored backup (the store's identity changed);
- *   - the last stop was not clean and some namespace is `buffered`: an acknowledged write may be gone;
+ *   - for `buffered` namespaces, the last stop was not clean: an acknowledged write may be gone;
  *   - a record was found damaged, or a batch failed (asked for while running);
  *   - the operator says so.
  *
@@ -15,13 +15,14 @@ import { checkMapTransition } from '../cluster/build-map.js';
 import type { ClusterMap } from '../cluster/cluster-map.js';
 import { TrefoilError } from '../core/errors.js';
 import { hlcFromWallMs, type HlcTime } from '../core/hlc.js';
-import { incarnationId, type IncarnationId, type NodeId } from '../core/ids.js';
+import { incarnationId, type NodeId } from '../core/ids.js';
 import type { Random, Storage } from '../runtime/runtime.js';
 import { decodeMeta, encodeMeta } from './meta.js';
+import type { Incarnations } from './minter.js';
 
 const OWNER = 'm/owner';
 const MAP = 'm/map';
-const INCARNATION = 'm/incarnation';
+const INCARNATIONS = 'm/incarnations';
 const CLEAN = 'm/clean';
 const CLOCK = 'm/clock';
 
@@ -30,13 +31,15 @@ interface Owner {
   readonly node: string;
 }
 
-interface StoredIncarnation {
-  readonly id: string;
+interface StoredIncarnations {
+  readonly sync: string;
+  readonly buffered: string;
+  /** The store's identity when they began. */
   readonly store: string;
 }
 
 export interface Identity {
-  readonly incarnation: IncarnationId;
+  readonly incarnations: Incarnations;
   /** Every timestamp given before the last stop is at or below this one. */
   readonly clockFloor: HlcTime;
 }
@@ -63,20 +66,14 @@ export async function takePossession(
   const stored = decodeMeta<ClusterMap>(storage.get(MAP));
   if (stored !== undefined) checkMapTransition(stored, map);
 
-  const last = decodeMeta<StoredIncarnation>(storage.get(INCARNATION));
-  const clean = storage.get(CLEAN) !== undefined;
-  const buffered = map.namespaces.some((n) => n.durability === 'buffered');
-  const continues =
-    last !== undefined && last.store === storage.identity && !newIncarnation && (clean || !buffered);
-  const incarnation = continues ? incarnationId(last.id) : freshIncarnation(self, random);
-
+  const incarnations = continuedIncarnations(storage, self, random, newIncarnation);
   const batch = storage.batch();
   batch.put(OWNER, encodeMeta({ cluster: map.cluster, node: self } satisfies Owner));
   batch.put(MAP, encodeMeta(map));
-  batch.put(INCARNATION, storedIncarnation(incarnation, storage));
+  batch.put(...incarnationsEntry(incarnations, storage));
   batch.delete(CLEAN);
   await batch.write({ sync: true });
-  return { incarnation, clockFloor: decodeMeta<number>(storage.get(CLOCK)) ?? 0 };
+  return { incarnations, clockFloor: decodeMeta<number>(storage.get(CLOCK)) ?? 0 };
 }
 
 /** Marks the run as cleanly stopped. The last write of a run. */
@@ -87,23 +84,31 @@ export async function markClean(storage: Storage): Promise<void> {
 }
 
 /** Unique without a coordinator: the node's own name, and 41 random bits against its own earlier ones. */
-export function freshIncarnation(self: NodeId, random: Random): IncarnationId {
-  return incarnationId(`${self}.${random.text(8)}`);
+export function freshIncarnations(self: NodeId, random: Random): Incarnations {
+  return {
+    sync: incarnationId(`${self}.${random.text(8)}`),
+    buffered: incarnationId(`${self}.${random.text(8)}`),
+  };
 }
 
-/** The write that makes an incarnation the store's own. */
-export function incarnationEntry(
-  incarnation: IncarnationId,
+/** The write that makes incarnations the store's own. */
+export function incarnationsEntry(
+  incarnations: Incarnations,
   storage: Storage,
 ): readonly [string, Uint8Array] {
-  return [INCARNATION, storedIncarnation(incarnation, storage)];
+  const stored: StoredIncarnations = { ...incarnations, store: storage.identity };
+  return [INCARNATIONS, encodeMeta(stored)];
+}
+
+function continuedIncarnations(storage: Storage, self: NodeId, random: Random, anew: boolean): Incarnations {
+  const fresh = freshIncarnations(self, random);
+  const last = decodeMeta<StoredIncarnations>(storage.get(INCARNATIONS));
+  if (anew || last === undefined || last.store !== storage.identity) return fresh;
+  const clean = storage.get(CLEAN) !== undefined;
+  return { sync: incarnationId(last.sync), buffered: clean ? incarnationId(last.buffered) : fresh.buffered };
 }
 
 /** The write that keeps timestamps above those of this run even if the wall clock is set back. */
 export function clockEntry(wallMs: number): readonly [string, Uint8Array] {
   return [CLOCK, encodeMeta(hlcFromWallMs(wallMs))];
-}
-
-function storedIncarnation(incarnation: IncarnationId, storage: Storage): Uint8Array {
-  return encodeMeta({ id: incarnation, store: storage.identity } satisfies StoredIncarnation);
 }

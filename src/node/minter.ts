@@ -1,10 +1,14 @@
 /**
- * Gives dots: one counter per group under the node's incarnation.
+ * Gives dots: one counter per group under an incarnation of the node.
+ *
+ * A node has two incarnations, one for its `sync` groups and one for its `buffered` ones: only the latter
+ * forget in a crash, so only theirs ends with one, and the contexts of the others stay short.
  *
  * Counters are reserved on disk a block at a time, so that most mints cost no write of their own; a restart
  * goes on behind the reserved block, whatever part of it was used. Gaps mean nothing to a version vector.
  */
 import type { GroupId, IncarnationId } from '../core/ids.js';
+import { invariant } from '../core/invariant.js';
 import { COUNTERS_RESERVED } from '../core/limits.js';
 import type { Dot } from '../core/version-vector.js';
 import type { Storage } from '../runtime/runtime.js';
@@ -16,53 +20,56 @@ interface Reserved {
 }
 
 interface GroupCounter {
+  readonly durability: Durability;
   next: number;
   /** Counters below this one are reserved on disk, or in a batch that any use of them waits for. */
   reservedBelow: number;
 }
 
+export type Durability = 'sync' | 'buffered';
+
+export type Incarnations = Readonly<Record<Durability, IncarnationId>>;
+
 export class Minter {
-  #incarnation: IncarnationId;
-  #minted = 0;
+  #incarnations: Incarnations;
   readonly #groups = new Map<GroupId, GroupCounter>();
 
-  constructor(incarnation: IncarnationId) {
-    this.#incarnation = incarnation;
+  constructor(incarnations: Incarnations) {
+    this.#incarnations = incarnations;
   }
 
-  get incarnation(): IncarnationId {
-    return this.#incarnation;
+  get incarnations(): Incarnations {
+    return this.#incarnations;
   }
 
-  /** Whether this run has minted under the current incarnation, or may have in an earlier run. */
+  /** Whether nothing has been minted under the current incarnations, in this run or before. */
   get unused(): boolean {
-    return this.#minted === 0 && [...this.#groups.values()].every((g) => g.next === 1);
+    return [...this.#groups.values()].every((group) => group.next === 1);
   }
 
   /** Reads what an earlier run reserved for a group. */
-  open(group: GroupId, storage: Storage): void {
+  open(group: GroupId, durability: Durability, storage: Storage): void {
     const reserved = decodeMeta<Reserved>(storage.get(counterKey(group)));
-    const next = reserved?.incarnation === this.#incarnation ? reserved.below : 1;
-    this.#groups.set(group, { next, reservedBelow: next });
+    const next = reserved?.incarnation === this.#incarnations[durability] ? reserved.below : 1;
+    this.#groups.set(group, { durability, next, reservedBelow: next });
   }
 
   /** A new dot; `put` writes into the batch that the dot's own write goes into. */
   mint(group: GroupId, put: (key: string, value: Uint8Array) => void): Dot {
-    const counter = this.#groups.get(group) ?? { next: 1, reservedBelow: 1 };
-    this.#groups.set(group, counter);
+    const counter = this.#groups.get(group);
+    invariant(counter !== undefined, 'a replica mints in its own group');
+    const incarnation = this.#incarnations[counter.durability];
     if (counter.next >= counter.reservedBelow) {
       counter.reservedBelow = counter.next + COUNTERS_RESERVED;
-      const reserved: Reserved = { incarnation: this.#incarnation, below: counter.reservedBelow };
+      const reserved: Reserved = { incarnation, below: counter.reservedBelow };
       put(counterKey(group), encodeMeta(reserved));
     }
-    this.#minted++;
-    return { incarnation: this.#incarnation, counter: counter.next++ };
+    return { incarnation, counter: counter.next++ };
   }
 
-  /** Mints under a new name from here on. */
-  begin(incarnation: IncarnationId): void {
-    this.#incarnation = incarnation;
-    this.#minted = 0;
+  /** Mints under new names from here on. */
+  begin(incarnations: Incarnations): void {
+    this.#incarnations = incarnations;
     for (const counter of this.#groups.values()) {
       counter.next = 1;
       counter.reservedBelow = 1;

@@ -81,7 +81,7 @@ async function openState(
 ): Promise<NodeState> {
   const identity = await takePossession(storage, node, map, runtime.random, newIncarnation ?? false);
   const clock = new HybridClock(() => runtime.clock.wallMs(), CLOCK_SKEW_MS_MAX, identity.clockFloor);
-  return { storage, clock, minter: new Minter(identity.incarnation) };
+  return { storage, clock, minter: new Minter(identity.incarnations) };
 }
 
 class TrefoilNode implements RunningNode {
@@ -177,7 +177,7 @@ class TrefoilNode implements RunningNode {
       node: this.id,
       cluster: this.#map.cluster,
       epoch: this.#map.epoch,
-      incarnation: this.#minter.incarnation,
+      incarnation: this.#minter.incarnations.sync,
       uptimeMs: Math.round(this.#runtime.clock.monotonicMs() - this.#startedMs),
       writesRefused: this.#queue.writesRefused,
       requestsInFlight: this.#requests.size,
@@ -205,8 +205,8 @@ class TrefoilNode implements RunningNode {
         if (!replicasOf(this.#map, namespaceIndex, partition).includes(this.id)) continue;
         const group = groupId(namespace.name, partition);
         const setup = { group, self: this.id, map: this.#map, namespaceIndex, partition };
-        const sync = namespace.durability === 'sync';
-        this.#queue.add(new ReplicaSlot(group, sync, (turn, effects) => strategy.open(setup, turn, effects)));
+        const open: ReplicaSlot['open'] = (turn, effects) => strategy.open(setup, turn, effects);
+        this.#queue.add(new ReplicaSlot(group, namespace.durability, open));
       }
     });
   }

@@ -2,13 +2,14 @@
 import type { GroupId } from '../core/ids.js';
 import type { Effects, Replica, Turn } from '../replication/strategy.js';
 import type { Cancel } from '../runtime/runtime.js';
+import type { Durability } from './minter.js';
 
 export class ReplicaSlot {
   readonly group: GroupId;
   /** What stands before the replica's own keys in the store. */
   readonly prefix: string;
-  /** Whether the namespace waits for fsync. */
-  readonly sync: boolean;
+  /** Whether the namespace's writes wait for fsync. */
+  readonly durability: Durability;
   readonly open: (turn: Turn, effects: Effects) => Replica;
   replica: Replica | undefined;
   readonly #timers = new Map<string, Cancel>();
@@ -16,10 +17,10 @@ export class ReplicaSlot {
   readonly #scans = new Map<string, number>();
   #lastScan = 0;
 
-  constructor(group: GroupId, sync: boolean, open: (turn: Turn, effects: Effects) => Replica) {
+  constructor(group: GroupId, durability: Durability, open: (turn: Turn, effects: Effects) => Replica) {
     this.group = group;
     this.prefix = `g/${group}/`;
-    this.sync = sync;
+    this.durability = durability;
     this.open = open;
   }
 

@@ -158,6 +158,6 @@ export class Step implements Turn, Effects {
       this.#voided = true;
       return;
     }
-    this.#waitsFor = this.#world.pipeline.put(key, value, this.#slot.sync);
+    this.#waitsFor = this.#world.pipeline.put(key, value, this.#slot.durability === 'sync');
   }
 }

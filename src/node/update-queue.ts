@@ -25,7 +25,7 @@ import type {
   StorageRange,
 } from '../runtime/runtime.js';
 import type { Counters } from './counters.js';
-import { freshIncarnation, incarnationEntry } from './identity.js';
+import { freshIncarnations, incarnationsEntry } from './identity.js';
 import type { Minter } from './minter.js';
 import type { ReplicaSlot } from './replica-slot.js';
 import { Step, type Output, type StepWorld } from './step.js';
@@ -117,7 +117,7 @@ export class UpdateQueue implements StepWorld {
   /** Opens a replica of a group. */
   add(slot: ReplicaSlot): void {
     this.#slots.set(slot.group, slot);
-    this.#setup.minter.open(slot.group, this.#storage);
+    this.#setup.minter.open(slot.group, slot.durability, this.#storage);
     this.#open(slot);
   }
 
@@ -186,11 +186,11 @@ export class UpdateQueue implements StepWorld {
   endIncarnation(reason: string): void {
     const { minter, runtime, self } = this.#setup;
     if (minter.unused || this.readOnly) return;
-    minter.begin(freshIncarnation(self, runtime.random));
-    const [key, value] = incarnationEntry(minter.incarnation, this.#storage);
+    minter.begin(freshIncarnations(self, runtime.random));
+    const [key, value] = incarnationsEntry(minter.incarnations, this.#storage);
     this.pipeline.put(key, value, true);
     this.count('incarnations_ended', 1);
-    this.log('warn', 'a new incarnation begins', { incarnation: minter.incarnation, reason });
+    this.log('warn', 'a new incarnation begins', { ...minter.incarnations, reason });
   }
 
   count(metric: string, by: number): void {
@@ -353,9 +353,9 @@ export class UpdateQueue implements StepWorld {
     this.#paused = true;
     this.#storage = await reopen(this.#storage);
     this.#paused = this.#stopped;
-    const next = freshIncarnation(self, runtime.random);
+    const next = freshIncarnations(self, runtime.random);
     const batch = this.#storage.batch();
-    batch.put(...incarnationEntry(next, this.#storage));
+    batch.put(...incarnationsEntry(next, this.#storage));
     try {
       await batch.write({ sync: true });
       minter.begin(next);
