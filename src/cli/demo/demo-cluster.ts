@@ -1,0 +1,80 @@
+/**
+ * The demo's cluster: three real node processes over LevelDB in a temporary folder, on free ports.
+ * Whatever happens, `dispose` ends the processes and removes the folder.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePorts } from '../free-ports.js';
+import { spawnNode, type NodeProcess } from '../node-process.js';
+
+export const DEMO_CLUSTER = 'trefoil-demo';
+export const DEMO_NODES = ['n1', 'n2', 'n3'] as const;
+export type DemoNode = (typeof DEMO_NODES)[number];
+
+export class DemoCluster {
+  readonly folder: string;
+  readonly configFile: string;
+  readonly seeds: readonly string[];
+  readonly #processes = new Map<DemoNode, NodeProcess>();
+
+  private constructor(folder: string, ports: readonly number[]) {
+    this.folder = folder;
+    this.configFile = join(folder, 'demo.yaml');
+    this.seeds = ports.map((port) => `127.0.0.1:${port}`);
+    writeFileSync(this.configFile, demoConfig(ports));
+  }
+
+  /** Makes the folder and the config; starts nothing yet. */
+  static async prepare(): Promise<DemoCluster> {
+    return new DemoCluster(mkdtempSync(join(tmpdir(), 'trefoil-demo-')), await freePorts(DEMO_NODES.length));
+  }
+
+  /** Starts all nodes. Rejects where one cannot start. */
+  async start(): Promise<void> {
+    await Promise.all(DEMO_NODES.map((id) => this.startNode(id)));
+  }
+
+  /** Starts a node that does not run. */
+  async startNode(id: DemoNode): Promise<void> {
+    const logFile = join(this.folder, `${id}.log`);
+    this.#processes.set(id, await spawnNode({ configFile: this.configFile, id, logFile, logLevel: 'warn' }));
+  }
+
+  process(id: DemoNode): NodeProcess {
+    const running = this.#processes.get(id);
+    if (running === undefined) throw new Error(`${id} was not started`);
+    return running;
+  }
+
+  /** Stops every node in order, so that the folder can be used again. */
+  async stop(): Promise<void> {
+    await Promise.all([...this.#processes.values()].map((node) => node.stop()));
+  }
+
+  /** Ends every process at once and, unless it is to be kept, removes the folder. */
+  async dispose(keep: boolean): Promise<void> {
+    await Promise.all([...this.#processes.values()].map((node) => node.kill()));
+    if (!keep) rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Three nodes, three replicas, quorums of two, everything synced to disk: the guarantees of `local-3.yaml`. */
+function demoConfig(ports: readonly number[]): string {
+  const nodes = DEMO_NODES.map((id, i) => `  - { id: ${id}, port: ${String(ports[i])}, dataDir: ./${id} }`);
+  const namespace = (name: string, conflict: 'siblings' | 'lww'): string =>
+    `  - { name: ${name}, strategy: leaderless, replicas: 3, partitions: 8, read: quorum, write: quorum, ` +
+    `conflict: ${conflict}, guarantee: read-your-writes }`;
+  return [
+    '# Made by trefoil demo.',
+    `cluster: ${DEMO_CLUSTER}`,
+    'nodes:',
+    ...nodes,
+    'namespaces:',
+    namespace('photos', 'siblings'),
+    namespace('features', 'lww'),
+    namespace('users', 'lww'),
+    namespace('default', 'siblings'),
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,72 @@
+/** `trefoil get KEY`: the value on stdout and nothing else, so that it can be redirected. */
+import type { CommandModule } from 'yargs';
+import type { Entry } from '../client/api.js';
+import { withDatabase } from './connect.js';
+import { cliContext, type CliContext } from './context.js';
+import {
+  callOptions,
+  contextText,
+  dataOptions,
+  explainOption,
+  readOption,
+  type DataArguments,
+  type ReadArguments,
+} from './data-options.js';
+import { EXIT, endWith } from './exit-codes.js';
+import { explanationLines } from './explanation-text.js';
+import { jsonValue, valueLine } from './value-text.js';
+
+type GetArguments = DataArguments & ReadArguments & { readonly key: string };
+
+export const getCommand: CommandModule<object, GetArguments> = {
+  command: 'get <key>',
+  describe: 'print the value of a key',
+  builder: (yargs) =>
+    explainOption(readOption(dataOptions(yargs))).positional('key', {
+      describe: 'the key',
+      type: 'string',
+      demandOption: true,
+    }),
+  handler: async (argv) => {
+    const context = cliContext(argv);
+    const entry = await withDatabase(argv, (db) =>
+      db.namespace(argv.namespace).get(argv.key, callOptions(argv.key, argv)),
+    );
+    if (entry.siblings.length === 0) endWith(EXIT.notFound);
+    if (context.json) context.printJson(entryJson(entry));
+    else printEntry(context, argv.namespace, entry);
+  },
+};
+
+/** An entry as `--json` prints it, here and in `scan` and `update`. */
+export function entryJson(entry: Entry<unknown>): Record<string, unknown> {
+  return {
+    key: entry.key,
+    value: entry.value === undefined ? null : jsonValue(entry.value),
+    siblings: entry.siblings.map(jsonValue),
+    context: contextText(entry.context),
+    ...(entry.explain === undefined ? {} : { explain: entry.explain }),
+  };
+}
+
+function printEntry(context: CliContext, namespace: string, entry: Entry<unknown>): void {
+  const [only] = entry.siblings;
+  if (entry.siblings.length === 0) context.note(`absent: ${entry.key}`);
+  else if (entry.siblings.length > 1) printSiblings(context, namespace, entry);
+  else if (only instanceof Uint8Array) process.stdout.write(only);
+  else context.print(typeof only === 'string' ? only : valueLine(only));
+  if (entry.explain !== undefined) explanationLines(entry.explain).forEach((line) => context.note(line));
+}
+
+function printSiblings(context: CliContext, namespace: string, entry: Entry<unknown>): void {
+  entry.siblings.forEach((value, index) => context.print(`[${index}] ${valueLine(value)}`));
+  context.note(`${entry.siblings.length} siblings: concurrent writes, none of which saw the other`);
+  context.note(
+    `  next: keep one with: trefoil update ${shellWord(entry.key)} -n ${namespace} --resolve INDEX`,
+  );
+}
+
+/** The text as one word of a POSIX shell. */
+export function shellWord(text: string): string {
+  return /^[A-Za-z0-9_./:@%+,=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}

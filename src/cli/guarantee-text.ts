@@ -1,0 +1,35 @@
+/** What a namespace's settings mean, in the words of whoever will live with them. */
+import { quorumSize, type NamespaceEntry } from '../cluster/cluster-map.js';
+
+/** Whether every read meets every acknowledged write. */
+export function quorumsOverlap(namespace: NamespaceEntry): boolean {
+  const { read, write, replicas } = namespace;
+  return quorumSize(read, replicas) + quorumSize(write, replicas) > replicas;
+}
+
+/** One sentence on reads, one on nodes that may be down, one on what is risky. */
+export function guaranteeText(namespace: NamespaceEntry): string[] {
+  const { replicas } = namespace;
+  const r = quorumSize(namespace.read, replicas);
+  const w = quorumSize(namespace.write, replicas);
+  return [
+    quorumsOverlap(namespace)
+      ? `read-your-writes: R+W = ${r}+${w} > N = ${replicas}, every read meets every acknowledged write`
+      : `eventual: R+W = ${r}+${w} <= N = ${replicas}, a read may miss the latest writes for a while`,
+    `writes go on with ${down(replicas - w)} of a partition down, reads with ${down(replicas - r)}`,
+    namespace.conflict === 'siblings'
+      ? 'concurrent writes are all kept as siblings until the application resolves them'
+      : 'of concurrent writes the last one wins, the others are counted',
+    ...(namespace.durability === 'buffered'
+      ? ['buffered: a crash of the machine may take back acknowledged writes']
+      : []),
+    ...(w === 1 && replicas > 1 && namespace.durability === 'sync'
+      ? ['W = 1: losing one disk may lose writes that were acknowledged and not yet copied']
+      : []),
+  ];
+}
+
+function down(count: number): string {
+  if (count === 0) return 'no replica';
+  return count === 1 ? '1 replica' : `${count} replicas`;
+}

@@ -1,0 +1,88 @@
+/**
+ * Holds a ledger against the replicas: reads every key from every one of them, its own copy, and counts.
+ *
+ *   missing    the replica has not seen an acknowledged write, or shows another value than the one acknowledged
+ *   differing  the replicas hold different versions or values of the key
+ *
+ * A key that is level is both nowhere missing and nowhere differing.
+ */
+import { hashBytes } from '../core/hash.js';
+import { dominates, sameVector } from '../core/version-vector.js';
+import { decodeContext } from '../protocol/context-codec.js';
+import type { GetResult } from '../protocol/messages.js';
+import type { LedgerEntry } from './ledger.js';
+import type { ReplicaReader } from './replica-reader.js';
+
+export interface Verdict {
+  readonly keys: number;
+  /** Copies read: keys times replicas. */
+  readonly copies: number;
+  /** Copies that show what was acknowledged. */
+  readonly right: number;
+  /** `node namespace/key` for each copy that does not. */
+  readonly missing: readonly string[];
+  /** Keys of which the replicas do not all hold the same. */
+  readonly differing: readonly string[];
+  /** What to look at again: everything that is missing or differing. */
+  readonly unlevel: readonly LedgerEntry[];
+}
+
+/** Keys read at once. */
+const AT_ONCE = 128;
+
+/** Reads all entries from all readers. `onKey` is called after each key. Rejects where a replica cannot be read. */
+export async function verifyReplicas(
+  entries: readonly LedgerEntry[],
+  readers: ReadonlyMap<string, ReplicaReader>,
+  onKey: () => void = () => undefined,
+): Promise<Verdict> {
+  const missing: string[] = [];
+  const differing: string[] = [];
+  const unlevel: LedgerEntry[] = [];
+  const nodes = [...readers.keys()];
+  const verifyOne = async (entry: LedgerEntry): Promise<void> => {
+    const copies = await Promise.all(
+      [...readers.values()].map((reader) => reader.get(entry.namespace, entry.key)),
+    );
+    const wrong = nodes.filter((_, i) => !showsAcknowledged(entry, copies[i]));
+    const same = copies.every((copy) => sameCopy(entry.key, copy, copies[0]));
+    missing.push(...wrong.map((node) => `${node} ${entry.namespace}/${entry.key}`));
+    if (!same) differing.push(`${entry.namespace}/${entry.key}`);
+    if (wrong.length > 0 || !same) unlevel.push(entry);
+    onKey();
+  };
+  // One queue, many workers: a slow key delays only its own worker.
+  const queue = entries.values();
+  const work = async (): Promise<void> => {
+    for (const entry of queue) await verifyOne(entry);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  const copies = entries.length * nodes.length;
+  return { keys: entries.length, copies, right: copies - missing.length, missing, differing, unlevel };
+}
+
+/** Whether one copy has seen every acknowledged write of its key and shows what they left. */
+export function showsAcknowledged(entry: LedgerEntry, copy: GetResult | undefined): boolean {
+  if (copy === undefined || copy.context === null) return false;
+  const seen = decodeContext(entry.key, copy.context).vector;
+  const acknowledged = decodeContext(entry.key, entry.context).vector;
+  if (!dominates(seen, acknowledged)) return false;
+  // Writes that came after the last acknowledged one (a retry whose answer was lost) may show another value.
+  if (entry.value === undefined || !sameVector(seen, acknowledged)) return true;
+  if (entry.value === null) return copy.values.length === 0;
+  const [only] = copy.values;
+  return copy.values.length === 1 && only !== undefined && hashBytes(only.value) === entry.value;
+}
+
+function sameCopy(key: string, a: GetResult | undefined, b: GetResult | undefined): boolean {
+  if (a === undefined || b === undefined) return false;
+  if (a.context === null || b.context === null) return a.context === b.context;
+  return (
+    sameVector(decodeContext(key, a.context).vector, decodeContext(key, b.context).vector) &&
+    a.values.length === b.values.length &&
+    a.values.every((view, i) => {
+      const other = b.values[i];
+      return other !== undefined && Buffer.compare(view.value, other.value) === 0;
+    })
+  );
+}
