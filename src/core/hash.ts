@@ -4,16 +4,16 @@
  */
 import xxhash from 'xxhash-wasm';
 
-const { h64, h64Raw } = await xxhash();
+const hasher = await xxhash();
 
 /** XXH64 of a text's UTF-8 bytes. */
 export function hashText(text: string, seed?: bigint): bigint {
-  return h64(text, seed);
+  return hasher.h64(text, seed);
 }
 
 /** XXH64 of bytes. */
 export function hashBytes(bytes: Uint8Array, seed?: bigint): bigint {
-  return h64Raw(bytes, seed);
+  return hasher.h64Raw(bytes, seed);
 }
 
 /**
@@ -29,5 +29,5 @@ export function partitionedPart(key: string): string {
 
 /** The partition of a key, 0 <= result < partitions; `partitions` is a power of two. */
 export function partitionOfKey(key: string, partitions: number): number {
-  return Number(h64(partitionedPart(key)) & BigInt(partitions - 1));
+  return Number(hasher.h64(partitionedPart(key)) & BigInt(partitions - 1));
 }

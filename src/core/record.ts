@@ -128,7 +128,9 @@ export function applyWrite(local: KeyRecord, seen: CausalContext, written: Sibli
 
 /** The siblings that a write by someone who had seen `seen` would stand beside. */
 export function siblingsBeside(local: KeyRecord, seen: CausalContext): Sibling[] {
-  return local.siblings.filter((s) => !covers(seen.vector, s.dot) && !seen.dots.some((d) => sameDot(d, s.dot)));
+  return local.siblings.filter(
+    (s) => !covers(seen.vector, s.dot) && !seen.dots.some((d) => sameDot(d, s.dot)),
+  );
 }
 
 /** The top K of all operations that the sources know, less those that a surviving sibling names itself. */

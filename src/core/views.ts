@@ -2,8 +2,8 @@
  * Conflict policies as views: pure functions from a record to what a reader is shown. Nothing here is ever
  * stored; what a reader makes of it is stored only as a new write that covers what it resolved.
  */
-import { dotsOfOperation, type KeyRecord, type Sibling } from './record.js';
-import { compareDots, sameDot } from './version-vector.js';
+import { sameOperation, type KeyRecord, type Sibling } from './record.js';
+import { compareDots } from './version-vector.js';
 
 export type ConflictPolicy = 'siblings' | 'lww';
 
@@ -17,7 +17,9 @@ export interface RecordView {
 /**
  * What `policy` shows of a record at a wall time (which decides what has expired).
  *
- * A sibling whose operation is also known under a lower dot is a retry that was applied twice: hidden.
+ * An operation that was applied twice (its retry reached another coordinator) shows once at most: under its
+ * lowest dot while none of its dots is superseded, and not at all once one is. Going by the lowest dot alone
+ * would bring a value back that somebody had read under the other dot and overwritten.
  */
 export function viewRecord(record: KeyRecord, policy: ConflictPolicy, wallMs: number): RecordView {
   const shown = record.siblings.filter((s) => !isRepeated(record, s));
@@ -29,8 +31,12 @@ export function viewRecord(record: KeyRecord, policy: ConflictPolicy, wallMs: nu
 }
 
 function isRepeated(record: KeyRecord, sibling: Sibling): boolean {
-  const lowest = dotsOfOperation(record, sibling.operation)[0];
-  return lowest !== undefined && !sameDot(lowest, sibling.dot);
+  return (
+    record.recentOperations.some((o) => sameOperation(o.operation, sibling.operation)) ||
+    record.siblings.some(
+      (s) => compareDots(s.dot, sibling.dot) < 0 && sameOperation(s.operation, sibling.operation),
+    )
+  );
 }
 
 /** Highest HLC time, ties by the higher dot. */
