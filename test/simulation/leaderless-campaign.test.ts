@@ -1,0 +1,19 @@
+/**
+ * Longer: CAMPAIGN_FROM=1000 CAMPAIGN_SEEDS=500 npx vitest run test/simulation/leaderless-campaign.test.ts
+ */
+import { describe, expect, it } from 'vitest';
+import { runCampaign } from '../support/leaderless-campaign.js';
+
+const FROM = Number(process.env['CAMPAIGN_FROM'] ?? 1);
+const SEEDS = Number(process.env['CAMPAIGN_SEEDS'] ?? 20);
+
+describe('leaderless under faults', () => {
+  for (let seed = FROM; seed < FROM + SEEDS; seed++) {
+    it(`keeps its promises, seed ${seed}`, { timeout: 300_000 }, async () => {
+      const report = await runCampaign({ seed });
+      expect(report.violations, JSON.stringify(report.faults)).toEqual([]);
+      expect(report.acknowledged).toBeGreaterThan(0);
+      if (process.env['CAMPAIGN_VERBOSE']) console.log(JSON.stringify(report));
+    });
+  }
+});

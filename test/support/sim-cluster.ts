@@ -1,0 +1,167 @@
+/**
+ * A whole cluster on virtual time: the real node and the real SDK on simulated machines. Strategy tests and
+ * campaigns run on it; what they break, they break through the world's faults.
+ */
+import { replicasOf, type ClusterMap } from '../../src/cluster/cluster-map.js';
+import { buildClusterMap } from '../../src/cluster/build-map.js';
+import { parseClusterConfig, type ClusterConfig } from '../../src/cluster/config.js';
+import type { Database } from '../../src/client/api.js';
+import { connectWith } from '../../src/client/database.js';
+import { groupId, nodeId } from '../../src/core/ids.js';
+import { startNode, type NodeOptions, type RunningNode } from '../../src/node/node.js';
+import { recordHeader } from '../../src/protocol/record-codec.js';
+import type { LinkConditions } from '../../src/simulation/pipe.js';
+import { SimulatedWorld, type CrashOptions } from '../../src/simulation/world.js';
+
+export const drain = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+const NODES = ['n1', 'n2', 'n3'];
+
+export interface SimClusterOptions {
+  readonly seed: number;
+  /** YAML of the namespaces; one of siblings, one of lww by default. */
+  readonly namespaces?: string;
+  readonly conditions?: Partial<LinkConditions>;
+  readonly limits?: NonNullable<NodeOptions['limits']>;
+}
+
+const NAMESPACES = `
+  - { name: default, strategy: leaderless, partitions: 2 }
+  - { name: latest, strategy: leaderless, partitions: 2, conflict: lww }
+`;
+
+export class SimCluster {
+  readonly world: SimulatedWorld;
+  readonly config: ClusterConfig;
+  readonly map: ClusterMap;
+  readonly names = NODES;
+  readonly #limits: NodeOptions['limits'];
+  readonly #nodes = new Map<string, RunningNode>();
+
+  constructor(options: SimClusterOptions) {
+    this.world = new SimulatedWorld({
+      seed: options.seed,
+      drain,
+      ...(options.conditions === undefined ? {} : { conditions: options.conditions }),
+    });
+    this.config = parseClusterConfig(
+      `cluster: simulated\nnodes:\n${NODES.map(
+        (id) => `  - { id: ${id}, host: ${id}.test, port: 7000, dataDir: ./${id} }\n`,
+      ).join('')}namespaces:${options.namespaces ?? NAMESPACES}`,
+      'simulated.yaml',
+    );
+    this.map = buildClusterMap(this.config);
+    this.#limits = options.limits;
+  }
+
+  /** Starts every node and waits until each sees the others. */
+  static async start(options: SimClusterOptions): Promise<SimCluster> {
+    const cluster = new SimCluster(options);
+    await cluster.settle(Promise.all(NODES.map((name) => cluster.boot(name))));
+    await cluster.allReachable();
+    return cluster;
+  }
+
+  get simulation() {
+    return this.world.simulation;
+  }
+
+  settle<T>(promise: Promise<T>, limitMs = 60_000): Promise<T> {
+    return this.simulation.settle(promise, { limitMs });
+  }
+
+  /** Starts one node; the promise needs the simulation to run. */
+  async boot(name: string, options: Partial<NodeOptions> = {}): Promise<RunningNode> {
+    const node = await startNode({
+      runtime: this.world.node(name),
+      config: this.config,
+      node: nodeId(name),
+      dataDir: name,
+      ...(this.#limits === undefined ? {} : { limits: this.#limits }),
+      ...options,
+    });
+    this.#nodes.set(name, node);
+    return node;
+  }
+
+  node(name: string): RunningNode {
+    const node = this.#nodes.get(name);
+    if (node === undefined) throw new Error(`${name} does not run`);
+    return node;
+  }
+
+  running(name: string): boolean {
+    return this.#nodes.has(name);
+  }
+
+  crash(name: string, options: CrashOptions = {}): void {
+    this.world.crash(name, options);
+    this.#nodes.delete(name);
+  }
+
+  /** Stops a node gracefully. */
+  async stop(name: string): Promise<void> {
+    await this.settle(this.node(name).stop());
+    this.world.exit(name);
+    this.#nodes.delete(name);
+  }
+
+  allReachable(limitMs = 30_000): Promise<void> {
+    return this.simulation.runUntil(
+      () =>
+        NODES.every((name) => this.running(name)) &&
+        NODES.every((name) => this.node(name).status().peers.every((peer) => peer.reachable)),
+      { limitMs },
+    );
+  }
+
+  connect(name: string, options: { readonly timeoutMs?: number; readonly seeds?: readonly string[] } = {}): Promise<Database> {
+    const { seeds = NODES.map((id) => `${id}.test:7000`), timeoutMs = 5_000 } = options;
+    return this.settle(connectWith(this.world.client(name), { seeds, timeoutMs }));
+  }
+
+  /** Where a node keeps the record of a key in its store. */
+  recordKey(namespace: string, partition: number, key: string): string {
+    const entry = this.map.namespaces.find((n) => n.name === namespace);
+    if (entry === undefined) throw new Error(`no namespace ${namespace}`);
+    return `g/${groupId(entry.name, partition)}/r/${key}`;
+  }
+
+  /** The stored record headers of every group that differ between its replicas, for people. Empty: all agree. */
+  disagreements(): string[] {
+    const found: string[] = [];
+    this.map.namespaces.forEach((namespace, index) => {
+      for (let partition = 0; partition < namespace.partitions; partition++) {
+        const copies = replicasOf(this.map, index, partition).map((id) => this.#headers(id, namespace.name, partition));
+        const keys = new Set(copies.flatMap((copy) => [...copy.keys()]));
+        for (const key of keys) {
+          const headers = new Set(copies.map((copy) => copy.get(key) ?? 'absent'));
+          if (headers.size > 1) found.push(`${namespace.name}/${partition} ${key}: ${headers.size} versions`);
+        }
+      }
+    });
+    return found;
+  }
+
+  #headers(node: string, namespace: string, partition: number): Map<string, string> {
+    const gte = this.recordKey(namespace, partition, '');
+    const disk = this.world.disk(node);
+    return new Map(
+      disk.keys({ gte, lt: `${gte.slice(0, -1)}0` }).map((stored) => {
+        const bytes = disk.peek(stored) ?? new Uint8Array();
+        return [stored.slice(gte.length), Buffer.from(recordHeader(bytes)).toString('hex')];
+      }),
+    );
+  }
+
+  /** Runs until all replicas agree, or fails with what still differs. */
+  async converge(limitMs: number): Promise<void> {
+    const untilMs = this.simulation.nowMs() + limitMs;
+    while (this.disagreements().length > 0) {
+      if (this.simulation.nowMs() >= untilMs) {
+        throw new Error(`no agreement within ${limitMs} virtual ms: ${this.disagreements().slice(0, 5).join('; ')}`);
+      }
+      await this.simulation.runFor(200);
+    }
+  }
+}
