@@ -23,7 +23,7 @@ import type {
 } from '../client/api.js';
 import { msgpackCodec } from '../client/codec.js';
 import { hashBytes } from '../core/hash.js';
-import { contextDominates, mergeContexts } from '../protocol/context-codec.js';
+import { contextDominates, decodeContext, mergeContexts } from '../protocol/context-codec.js';
 
 /** What was acknowledged of one key. */
 export interface LedgerEntry {
@@ -61,12 +61,14 @@ export class Ledger {
     const id = `${namespace}/${key}`;
     const value = bytes === null ? null : hashBytes(bytes);
     const before = this.#entries.get(id);
-    if (before === undefined || contextDominates(key, token, before.context))
-      this.#entries.set(id, { namespace, key, context: token, value });
+    // A context that names its write exactly tells that other values stand beside it.
+    const alone = decodeContext(key, token).dots.length === 0;
+    if (before === undefined || (alone && contextDominates(key, token, before.context)))
+      this.#entries.set(id, { namespace, key, context: token, value: alone ? value : undefined });
     else {
       const joined = mergeContexts(key, token, before.context);
       // An older write that was acknowledged late changes nothing; a concurrent one leaves the value open.
-      const late = contextDominates(key, before.context, token);
+      const late = alone && contextDominates(key, before.context, token);
       this.#entries.set(id, { ...before, context: joined, value: late ? before.value : undefined });
     }
   }

@@ -7,7 +7,8 @@
  * A key that is level is both nowhere missing and nowhere differing.
  */
 import { hashBytes } from '../core/hash.js';
-import { dominates, sameVector } from '../core/version-vector.js';
+import { contextBound } from '../core/record.js';
+import { dominates, sameVector, type VersionVector } from '../core/version-vector.js';
 import { decodeContext } from '../protocol/context-codec.js';
 import type { GetResult } from '../protocol/messages.js';
 import type { LedgerEntry } from './ledger.js';
@@ -64,8 +65,8 @@ export async function verifyReplicas(
 /** Whether one copy has seen every acknowledged write of its key and shows what they left. */
 export function showsAcknowledged(entry: LedgerEntry, copy: GetResult | undefined): boolean {
   if (copy === undefined || copy.context === null) return false;
-  const seen = decodeContext(entry.key, copy.context).vector;
-  const acknowledged = decodeContext(entry.key, entry.context).vector;
+  const seen = bound(entry.key, copy.context);
+  const acknowledged = bound(entry.key, entry.context);
   if (!dominates(seen, acknowledged)) return false;
   // Writes that came after the last acknowledged one (a retry whose answer was lost) may show another value.
   if (entry.value === undefined || !sameVector(seen, acknowledged)) return true;
@@ -78,11 +79,15 @@ function sameCopy(key: string, a: GetResult | undefined, b: GetResult | undefine
   if (a === undefined || b === undefined) return false;
   if (a.context === null || b.context === null) return a.context === b.context;
   return (
-    sameVector(decodeContext(key, a.context).vector, decodeContext(key, b.context).vector) &&
+    sameVector(bound(key, a.context), bound(key, b.context)) &&
     a.values.length === b.values.length &&
     a.values.every((view, i) => {
       const other = b.values[i];
       return other !== undefined && Buffer.compare(view.value, other.value) === 0;
     })
   );
+}
+
+function bound(key: string, context: Uint8Array): VersionVector {
+  return contextBound(decodeContext(key, context));
 }

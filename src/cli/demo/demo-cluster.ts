@@ -57,6 +57,13 @@ export class DemoCluster {
     await Promise.all([...this.#processes.values()].map((node) => node.kill()));
     if (!keep) rmSync(this.folder, { recursive: true, force: true });
   }
+
+  /** The same without waiting, for when this program is ending. */
+  disposeNow(keep: boolean): void {
+    for (const node of this.#processes.values()) node.signal('SIGKILL');
+    // The dying processes may still add files: try again.
+    if (!keep) rmSync(this.folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+  }
 }
 
 /** Three nodes, three replicas, quorums of two, everything synced to disk: the guarantees of `local-3.yaml`. */
