@@ -43,7 +43,10 @@ export class HybridClock {
     return this.#skewed;
   }
 
-  /** A timestamp greater than every one given or followed before, and greater than `above`. */
+  /**
+   * A timestamp greater than `above`, and than every one given or followed before; except those that were
+   * themselves given above a timestamp beyond the bound on skew, which this clock does not remember.
+   */
   tick(above: HlcTime = 0): HlcTime {
     const now = Math.max(this.#last + 1, hlcFromWallMs(Math.floor(this.#wallMs())));
     if (now > above) {
