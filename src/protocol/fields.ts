@@ -20,7 +20,8 @@ export function text(value: unknown, field: string): string {
 /** An integer from 0 to 2^53 - 1. */
 export function count(value: unknown, field: string): number {
   if (!Number.isSafeInteger(value) || (value as number) < 0) throw malformed(`${field} must be a count`);
-  return value as number;
+  // A float64 may hold -0.
+  return (value as number) + 0;
 }
 
 /** An integer from 0 to `max`. */
@@ -34,7 +35,7 @@ export function countTo(max: number, value: unknown, field: string): number {
 export function amount(value: unknown, field: string): number {
   if (typeof value !== 'number' || !(value >= 0) || value === Infinity)
     throw malformed(`${field} must be a number of at least 0`);
-  return value;
+  return value + 0;
 }
 
 export function flag(value: unknown, field: string): boolean {

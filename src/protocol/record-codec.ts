@@ -188,7 +188,11 @@ function readWrite(reader: BinaryReader, context: VersionVector, sessions: Sessi
   }
   const hlc = reader.uint();
   const place = reader.uint();
-  if (place === sessions.length) sessions.push(sessionId(reader.text()));
+  if (place === sessions.length) {
+    const spelled = sessionId(reader.text());
+    if (sessions.includes(spelled)) throw corrupt('it spells a session twice');
+    sessions.push(spelled);
+  }
   const session = sessions[place];
   if (session === undefined) throw corrupt('it names an unknown session');
   return { hlc, operation: { session, sequence: reader.uint() }, dot: { incarnation: seen[0], counter } };

@@ -1,0 +1,279 @@
+/**
+ * fast-check arbitraries for everything that travels. The tables are keyed by message type: a new type
+ * without an arbitrary does not compile.
+ */
+import fc from 'fast-check';
+import type { ClusterMap, QuorumLevel } from '../../src/cluster/cluster-map.js';
+import { ERRORS, type ErrorCode } from '../../src/core/errors.js';
+import { groupId, incarnationId, namespaceName, nodeId, sessionId } from '../../src/core/ids.js';
+import type { KeyRecord } from '../../src/core/record.js';
+import { compareDots, type Dot } from '../../src/core/version-vector.js';
+import type { LeaderlessMessage } from '../../src/protocol/leaderless-messages.js';
+import { PROTOCOL_VERSION } from '../../src/protocol/messages.js';
+import type {
+  ClientOperation,
+  ClientResult,
+  Explanation,
+  Message,
+  ReplicaAnswer,
+  ValueView,
+  WireError,
+} from '../../src/protocol/messages.js';
+
+type ByType<U extends { readonly type: string }> = {
+  readonly [T in U['type']]: fc.Arbitrary<Extract<U, { readonly type: T }>>;
+};
+
+const text = fc.oneof(
+  fc.string({ maxLength: 40 }),
+  fc.string({ unit: 'grapheme', maxLength: 40 }),
+  fc.constantFrom('', 'user/12/photo/0001', 'ключ', '🍺'.repeat(30), 'x'.repeat(300)),
+);
+const count = fc.oneof(
+  fc.nat(),
+  fc.maxSafeNat(),
+  fc.constantFrom(0, 127, 128, 2 ** 32 - 1, 2 ** 32, 2 ** 53 - 1),
+);
+const index = fc.nat({ max: 0xffff_ffff });
+const bytes = fc.uint8Array({ maxLength: 300 });
+const bytesOf = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
+const hashes = fc.nat({ max: 6 }).chain((n) => bytesOf(n * 8));
+const orNull = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: null });
+const node = text.map(nodeId);
+const level: fc.Arbitrary<QuorumLevel> = fc.oneof(
+  fc.constantFrom<QuorumLevel>('one', 'quorum', 'all'),
+  fc.integer({ min: 1, max: 7 }),
+);
+
+export const clusterMaps: fc.Arbitrary<ClusterMap> = fc.record({
+  cluster: text,
+  epoch: count,
+  hash: text,
+  nodes: fc.array(
+    fc.record({
+      id: node,
+      host: text,
+      port: fc.nat({ max: 65_535 }),
+      zone: text,
+      weight: fc.double({ min: 0, max: 1000, noNaN: true }).map((weight) => weight + 0),
+    }),
+    { maxLength: 4 },
+  ),
+  namespaces: fc.array(
+    fc.record({
+      name: text.map(namespaceName),
+      strategy: fc.constant('leaderless' as const),
+      replicas: fc.integer({ min: 1, max: 7 }),
+      partitions: fc.constantFrom(1, 16, 4096),
+      read: level,
+      write: level,
+      conflict: fc.constantFrom('siblings' as const, 'lww' as const),
+      durability: fc.constantFrom('sync' as const, 'buffered' as const),
+      ttlMs: count,
+    }),
+    { maxLength: 3 },
+  ),
+  placement: fc.array(fc.array(fc.array(node, { maxLength: 3 }), { maxLength: 4 }), { maxLength: 3 }),
+});
+
+const wireError: fc.Arbitrary<WireError> = fc.record({
+  code: fc.constantFrom(...(Object.keys(ERRORS) as ErrorCode[])),
+  message: text,
+  outcome: fc.constantFrom('failed' as const, 'unknown' as const),
+  retryAfterMs: count,
+  map: orNull(clusterMaps),
+});
+
+const answers: Record<ReplicaAnswer['answer'], true> = {
+  current: true,
+  stale: true,
+  absent: true,
+  corrupt: true,
+  stored: true,
+  hinted: true,
+  waiting: true,
+  unreachable: true,
+};
+const explanation: fc.Arbitrary<Explanation> = fc.record({
+  coordinator: node,
+  strategy: fc.constant('leaderless' as const),
+  required: text,
+  replicas: fc.array(
+    fc.record({ node, answer: fc.constantFrom(...(Object.keys(answers) as ReplicaAnswer['answer'][])) }),
+    { maxLength: 4 },
+  ),
+  repaired: fc.array(node, { maxLength: 3 }),
+  guarantee: text,
+});
+const values: fc.Arbitrary<ValueView[]> = fc.array(
+  fc.record({ value: bytes, hlc: count, expiresAt: count }),
+  { maxLength: 3 },
+);
+
+const operations: ByType<ClientOperation> = {
+  get: fc.record({ type: fc.constant('get'), key: text, read: orNull(level), atLeast: orNull(bytes) }),
+  put: fc.record({
+    type: fc.constant('put'),
+    key: text,
+    value: orNull(bytes),
+    context: orNull(bytes),
+    write: orNull(level),
+    ttlMs: count,
+    operation: fc.record({ session: text.map(sessionId), sequence: count }),
+    lowestOpen: count,
+    attempt: count,
+  }),
+  scan: fc.record({
+    type: fc.constant('scan'),
+    partition: index,
+    prefix: text,
+    after: text,
+    limit: index,
+    read: orNull(level),
+  }),
+  status: fc.constant({ type: 'status' }),
+};
+
+const results: ByType<ClientResult> = {
+  'get-result': fc.record({
+    type: fc.constant('get-result'),
+    values,
+    context: orNull(bytes),
+    explain: orNull(explanation),
+  }),
+  'put-result': fc.record({
+    type: fc.constant('put-result'),
+    context: bytes,
+    siblings: count,
+    explain: orNull(explanation),
+  }),
+  'scan-result': fc.record({
+    type: fc.constant('scan-result'),
+    entries: fc.array(fc.record({ key: text, values, context: bytes }), { maxLength: 3 }),
+    next: orNull(text),
+  }),
+  'status-result': fc.record({ type: fc.constant('status-result'), status: text }),
+};
+
+const sequence = count;
+export const leaderlessMessages: ByType<LeaderlessMessage> = {
+  store: fc.record({ type: fc.constant('store'), sequence, key: text, record: bytes }),
+  'store-result': fc.record({
+    type: fc.constant('store-result'),
+    sequence,
+    status: fc.constantFrom('stored', 'corrupt', 'refused'),
+  }),
+  fetch: fc.record({ type: fc.constant('fetch'), sequence, key: text }),
+  'fetch-result': fc.record({
+    type: fc.constant('fetch-result'),
+    sequence,
+    status: fc.constantFrom('found', 'absent', 'corrupt'),
+    record: orNull(bytes),
+  }),
+  'fetch-page': fc.record({
+    type: fc.constant('fetch-page'),
+    sequence,
+    prefix: text,
+    after: text,
+    limit: index,
+  }),
+  'fetch-page-result': fc.record({
+    type: fc.constant('fetch-page-result'),
+    sequence,
+    status: fc.constantFrom('found', 'corrupt'),
+    entries: fc.array(fc.tuple(text, bytes), { maxLength: 4 }),
+    end: orNull(text),
+  }),
+  'compare-root': fc.record({ type: fc.constant('compare-root'), root: bytesOf(8) }),
+  'compare-branches': fc.record({ type: fc.constant('compare-branches'), branches: hashes }),
+  'compare-leaves': fc.record({
+    type: fc.constant('compare-leaves'),
+    branches: fc.array(fc.tuple(index, hashes), { maxLength: 4 }),
+  }),
+  'differing-leaves': fc.record({
+    type: fc.constant('differing-leaves'),
+    leaves: fc.array(index, { maxLength: 40 }),
+  }),
+  'offer-keys': fc.record({
+    type: fc.constant('offer-keys'),
+    entries: fc.array(fc.tuple(text, bytesOf(8)), { maxLength: 5 }),
+  }),
+};
+
+/** One arbitrary for each type of message. */
+export const messagesByType: ByType<Message> = {
+  hello: fc.record({
+    type: fc.constant('hello'),
+    protocol: fc.constant(PROTOCOL_VERSION),
+    cluster: text,
+    role: fc.constantFrom('node', 'client'),
+    id: text,
+    credentials: text,
+    mapEpoch: count,
+    mapHash: text,
+  }),
+  welcome: fc.record({
+    type: fc.constant('welcome'),
+    protocol: count,
+    cluster: text,
+    node,
+    map: orNull(clusterMaps),
+  }),
+  refused: fc.record({ type: fc.constant('refused'), error: wireError }),
+  ping: fc.record({ type: fc.constant('ping'), nonce: count }),
+  pong: fc.record({ type: fc.constant('pong'), nonce: count }),
+  goodbye: fc.record({ type: fc.constant('goodbye'), reason: text }),
+  request: fc.record({
+    type: fc.constant('request'),
+    id: count,
+    epoch: count,
+    budgetMs: count,
+    namespace: text,
+    explain: fc.boolean(),
+    operation: fc.oneof(...Object.values(operations)) as fc.Arbitrary<ClientOperation>,
+  }),
+  response: fc.record({
+    type: fc.constant('response'),
+    id: count,
+    result: fc.oneof(...Object.values(results), wireError) as fc.Arbitrary<ClientResult | WireError>,
+  }),
+  replica: fc.record({
+    type: fc.constant('replica'),
+    group: fc.tuple(text, fc.nat()).map(([name, partition]) => groupId(namespaceName(name), partition)),
+    message: fc.oneof(...Object.values(leaderlessMessages)) as fc.Arbitrary<LeaderlessMessage>,
+  }),
+};
+
+export const messages = fc.oneof(...Object.values(messagesByType)) as fc.Arbitrary<Message>;
+
+/** Records that keep their own rules: sorted, and every dot covered by the context. */
+export const records: fc.Arbitrary<KeyRecord> = fc
+  .uniqueArray(fc.tuple(text.map(incarnationId), fc.integer({ min: 1, max: 2 ** 40 })), {
+    maxLength: 5,
+    selector: ([incarnation]) => incarnation,
+  })
+  .map((context) => context.sort(([a], [b]) => (a < b ? -1 : 1)))
+  .chain((context) => {
+    const dot: fc.Arbitrary<Dot> = fc
+      .constantFrom(...(context.length === 0 ? [[incarnationId(''), 1] as const] : context))
+      .chain(([incarnation, seen]) =>
+        fc.integer({ min: Math.max(1, seen - 20), max: seen }).map((counter) => ({ incarnation, counter })),
+      );
+    const write = {
+      dot,
+      hlc: count,
+      operation: fc.record({ session: fc.oneof(text, fc.constant('s-1')).map(sessionId), sequence: count }),
+    };
+    const many = context.length === 0 ? 0 : 5;
+    const sameDot = (d: { readonly dot: Dot }) => `${d.dot.counter} ${d.dot.incarnation}`;
+    return fc.record({
+      context: fc.constant(context),
+      siblings: fc
+        .uniqueArray(
+          fc.record({ ...write, expiresAt: fc.oneof(fc.constant(0), count), value: orNull(bytes) }),
+          { maxLength: many, selector: sameDot },
+        )
+        .map((siblings) => siblings.sort((a, b) => compareDots(a.dot, b.dot))),
+      recentOperations: fc.uniqueArray(fc.record(write), { maxLength: many, selector: sameDot }),
+    });
+  });
