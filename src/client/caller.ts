@@ -138,12 +138,8 @@ export class Caller implements CallHost {
 
   lost(call: Call, error: TrefoilError): void {
     // What ends a connection, be it a refusal for good, says nothing about the other replicas.
-    const { outcome } = error;
-    const lost =
-      error.code === 'ConnectionLost'
-        ? error
-        : new TrefoilError('ConnectionLost', error.message, { outcome });
-    this.#failed(call, lost);
+    const { message, outcome } = error;
+    this.#failed(call, new TrefoilError('ConnectionLost', `${call.describe()}: ${message}`, { outcome }));
   }
 
   #failed(call: Call, error: TrefoilError): void {

@@ -86,9 +86,9 @@ export class ClientSession implements Session {
   observe(namespace: string, key: string, context: Uint8Array): void {
     const memory = this.#memory(namespace);
     const seen = memory.contexts.get(key);
+    const latest = seen === undefined ? context : mergeContexts(key, seen, context);
     // A copy: the context may be a view of a whole frame, which would live as long as it.
-    const kept = seen === undefined ? new Uint8Array(context) : mergeContexts(key, seen, context);
-    memory.contexts.set(key, kept);
+    memory.contexts.set(key, new Uint8Array(latest));
     const name = `${namespace}/${key}`;
     this.#order.delete(name);
     this.#order.set(name, [namespace, key]);
