@@ -267,7 +267,7 @@ class Campaign {
       await this.#sleep(300 + this.#random.integer(1_500));
       const name = names[this.#random.integer(names.length)] as string;
       const others = names.filter((other) => other !== name);
-      const fault = this.#random.integer(9);
+      const fault = this.#random.integer(11);
       this.#note(`${fault} ${name}`);
       switch (fault) {
         case 0:
@@ -299,10 +299,16 @@ class Campaign {
           world.disk(name).failWrites('StorageFailed', 1 + this.#random.integer(3));
           await this.#sleep(1_000);
           break;
-        default:
+        case 8:
           world.disk(name).setTimes({ fsyncMs: [20, 200] });
           await this.#sleep(1_500);
           world.disk(name).setTimes({ fsyncMs: [0.3, 2] });
+          break;
+        case 9:
+          await this.#cutAllPower();
+          break;
+        default:
+          for (let i = 0; i < CLIENTS; i++) world.network.breakConnections(`c${i}`, name);
       }
     }
   }
@@ -312,6 +318,17 @@ class Campaign {
     this.#cluster.crash(name, { powerOff });
     await this.#sleep(100 + this.#random.integer(5_000));
     await this.#boot(name);
+  }
+
+  /** Disks are slow, so that writes are under way, when everything stops at once and forgets what no fsync covered. */
+  async #cutAllPower(): Promise<void> {
+    const { world, names } = this.#cluster;
+    for (const name of names) world.disk(name).setTimes({ fsyncMs: [20, 200] });
+    await this.#sleep(200 + this.#random.integer(400));
+    for (const name of names) if (this.#cluster.running(name)) this.#cluster.crash(name, { unsynced: 'lost' });
+    for (const name of names) world.disk(name).setTimes({ fsyncMs: [0.3, 2] });
+    await this.#sleep(this.#random.integer(1_000));
+    for (const name of names) if (!this.#cluster.running(name)) await this.#boot(name);
   }
 
   /** A disk that still fails keeps a node from starting; an operator would try again. */
