@@ -25,6 +25,7 @@
 import { TrefoilError } from '../core/errors.js';
 import { UPDATE_ROUNDS_MAX } from '../core/limits.js';
 import type { GetResult, PutResult, ValueView } from '../protocol/messages.js';
+import { withOutcome } from './wire-error.js';
 
 /** One update, as the loop sees it: values are bytes, null deletes. */
 export interface UpdateSteps {
@@ -44,26 +45,30 @@ export type UpdateEnd =
   | { readonly type: 'written'; readonly value: Uint8Array | null; readonly result: PutResult }
   | { readonly type: 'found'; readonly result: GetResult };
 
+/** What the update has written so far and not been done with. */
+interface Attempt {
+  readonly value: Uint8Array | null;
+  /** The values that it was made from. */
+  readonly replaced: readonly ValueView[];
+  readonly context: Uint8Array;
+}
+
 /**
- * Runs an update to its end. Throws `UpdateConflict` (outcome unknown: its last attempt stands beside
- * others) when other writers came between in every round, and whatever a step throws.
+ * Runs an update to its end. Throws `UpdateConflict` when other writers came between in every round, and
+ * whatever a step throws. Once an attempt is written, every error's outcome is unknown: the attempt stands.
  */
 export async function runUpdate(steps: UpdateSteps): Promise<UpdateEnd> {
-  let attempt: { value: Uint8Array | null; replaced: readonly ValueView[]; context: Uint8Array } | undefined;
-  for (let round = 0; round < UPDATE_ROUNDS_MAX; round++) {
-    if (round > 0) await steps.pause(round);
-    const read = await steps.read(attempt?.context ?? null);
-    const others = attempt === undefined ? read.values : othersThan(read.values, attempt.value);
-    if (attempt !== undefined && (others === 'ours is gone' || others.length === 0)) {
-      return { type: 'found', result: read };
+  let attempt: Attempt | undefined;
+  try {
+    for (let round = 0; round < UPDATE_ROUNDS_MAX; round++) {
+      if (round > 0) await steps.pause(round);
+      const ended = await runRound(steps, attempt);
+      if ('type' in ended) return ended;
+      attempt = ended;
     }
-    if (others === 'ours is gone') break;
-    const shown: readonly ValueView[] = attempt === undefined ? others : [...attempt.replaced, ...others];
-    const value = steps.change(latest(others), shown);
-    if (value === null && shown.length === 0) return { type: 'found', result: read };
-    const result = await steps.write(value, read.context);
-    if (result.siblings <= 1 || !steps.repeats) return { type: 'written', value, result };
-    attempt = { value, replaced: shown, context: result.context };
+  } catch (error) {
+    if (attempt === undefined || !(error instanceof TrefoilError)) throw error;
+    throw withOutcome(error, 'unknown');
   }
   throw new TrefoilError(
     'UpdateConflict',
@@ -72,14 +77,28 @@ export async function runUpdate(steps: UpdateSteps): Promise<UpdateEnd> {
   );
 }
 
-/** The values without one that equals ours. Equal values are the same to `change`, whoever wrote them. */
-function othersThan(
-  values: readonly ValueView[],
-  ours: Uint8Array | null,
-): readonly ValueView[] | 'ours is gone' {
+/** One round: ends the update, or gives the attempt that stands beside others. */
+async function runRound(steps: UpdateSteps, before: Attempt | undefined): Promise<UpdateEnd | Attempt> {
+  const read = await steps.read(before?.context ?? null);
+  const others = before === undefined ? read.values : othersThan(read.values, before.value);
+  const settled = before !== undefined && (others === undefined || others.length === 0);
+  if (settled || others === undefined) return { type: 'found', result: read };
+  const shown = [...(before?.replaced ?? []), ...others];
+  const value = steps.change(latest(others), shown);
+  if (value === null && shown.length === 0) return { type: 'found', result: read };
+  const result = await steps.write(value, read.context);
+  if (result.siblings <= 1 || !steps.repeats) return { type: 'written', value, result };
+  return { value, replaced: shown, context: result.context };
+}
+
+/**
+ * The values without one that equals ours; undefined where ours is gone. Equal values are the same to
+ * `change`, whoever wrote them. A deletion of ours shows in no value: it counts as still there.
+ */
+function othersThan(values: readonly ValueView[], ours: Uint8Array | null): readonly ValueView[] | undefined {
   if (ours === null) return values;
   const at = values.findIndex((view) => sameBytes(view.value, ours));
-  return at < 0 ? 'ours is gone' : values.filter((_, index) => index !== at);
+  return at < 0 ? undefined : values.filter((_, index) => index !== at);
 }
 
 /** The value written last, by its HLC time; null of none. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { latest, runUpdate, type UpdateSteps } from '../../src/client/update.js';
+import { TrefoilError } from '../../src/core/errors.js';
 import { UPDATE_ROUNDS_MAX } from '../../src/core/limits.js';
 import type { GetResult, PutResult, ValueView } from '../../src/protocol/messages.js';
 
@@ -140,6 +141,20 @@ describe('update', () => {
     await expect(runUpdate(steps)).rejects.toMatchObject({ code: 'UpdateConflict', outcome: 'unknown' });
     expect(rivals).toBe(UPDATE_ROUNDS_MAX);
     expect(key.values().some((value) => value.endsWith('mine'))).toBe(true);
+  });
+
+  test('an error after an attempt was written says that the outcome is unknown', async () => {
+    const key = new Key();
+    const steps = append(key, 'mine', () => key.put('rival', null));
+    let reads = 0;
+    const read: UpdateSteps['read'] = async (atLeast) => {
+      if (reads++ > 0) throw new TrefoilError('DeadlineExceeded', 'x');
+      return steps.read(atLeast);
+    };
+    await expect(runUpdate({ ...steps, read })).rejects.toMatchObject({
+      code: 'DeadlineExceeded',
+      outcome: 'unknown',
+    });
   });
 
   test('under lww: one round, whatever the answer counts', async () => {
