@@ -5,8 +5,6 @@ import { Simulation, SIMULATION_START_MS } from '../../src/simulation/scheduler.
 import { SimulatedWorld } from '../../src/simulation/world.js';
 import { drain } from './drain.js';
 
-const bytes = (text: string): Uint8Array => Buffer.from(text);
-
 /** A little life that uses every concern: timers, clocks, random, network, disk, a crash. */
 async function live(seed: number): Promise<{ trace: string; story: string[] }> {
   const world = new SimulatedWorld({ seed, drain, conditions: { lossRate: 0.02, corruptionRate: 0.05 } });
