@@ -230,17 +230,17 @@ export const messagesByType: ByType<Message> = {
     budgetMs: count,
     namespace: text,
     explain: fc.boolean(),
-    operation: fc.oneof(...Object.values(operations)) as fc.Arbitrary<ClientOperation>,
+    operation: fc.oneof(...Object.values(operations)),
   }),
   response: fc.record({
     type: fc.constant('response'),
     id: count,
-    result: fc.oneof(...Object.values(results), wireError) as fc.Arbitrary<ClientResult | WireError>,
+    result: fc.oneof(...Object.values(results), wireError),
   }),
   replica: fc.record({
     type: fc.constant('replica'),
     group: fc.tuple(text, fc.nat()).map(([name, partition]) => groupId(namespaceName(name), partition)),
-    message: fc.oneof(...Object.values(leaderlessMessages)) as fc.Arbitrary<LeaderlessMessage>,
+    message: fc.oneof(...Object.values(leaderlessMessages)),
   }),
 };
 
