@@ -3,10 +3,10 @@
  *
  * Frames use a plain subset of msgpack: nil, booleans, numbers, strings, binary and arrays. `checkPlain`
  * walks a payload before msgpackr sees it and refuses everything else: maps, extensions (msgpackr's can
- * define records, build regular expressions, move the read position or refer back, which a hostile frame
- * could turn into a hang), lengths that do not add up, deep nesting, too many values, trailing bytes. The
- * walk costs a few per cent of a decode. Rejected: relying on msgpackr's own errors alone; on trailing
- * bytes, for one, it prints all it has read before it throws.
+ * define records, build regular expressions, refer back or move the read position; no foreign frame shall
+ * reach them), lengths that do not add up, deep nesting, too many values, trailing bytes. The walk takes 30
+ * to 110 ns a message, 7 to 20 per cent of its decoding. Rejected: relying on msgpackr's own errors alone,
+ * which bound neither memory nor time; on trailing bytes, for one, it prints all it has read, then throws.
  *
  * The encoder hands out slices of a pool that it fills front to back and never writes again, so a frame
  * stays valid for as long as it is held (`protocol-codec.test.ts` holds it to that).
