@@ -16,7 +16,7 @@ import type {
   Timers,
 } from '../runtime/runtime.js';
 import { openLevelStorage } from './level-storage.js';
-import { wsNetwork } from './ws-network.js';
+import { createWsNetwork } from './ws-network.js';
 
 export const systemClock: Clock = {
   wallMs: () => Date.now(),
@@ -114,7 +114,7 @@ export function systemClientRuntime(options: { readonly log?: Log } = {}): Clien
     clock: systemClock,
     timers: systemTimers,
     random: systemRandom,
-    network: wsNetwork,
+    network: createWsNetwork(),
     log: options.log ?? silentLog,
   };
 }

@@ -14,7 +14,7 @@ import { FRAME_BYTES_MAX } from '../core/limits.js';
 import type { Address, Connection, ConnectionHandlers, Listener, Network } from '../runtime/runtime.js';
 import { WsConnection } from './ws-connection.js';
 
-/** How long a connect waits to be accepted. */
+/** How long a connect waits to be accepted, where nothing else is asked for. */
 const CONNECT_TIMEOUT_MS = 5_000;
 
 /** How long a connection may take to say what it wants. */
@@ -30,7 +30,14 @@ const NO_MASK = (mask: Buffer): void => {
   mask.fill(0);
 };
 
-export const wsNetwork: Network = { listen, connect };
+/** The network; `connectTimeoutMs` bounds how long a connect waits to be accepted. */
+export function createWsNetwork(options: { readonly connectTimeoutMs?: number } = {}): Network {
+  const { connectTimeoutMs = CONNECT_TIMEOUT_MS } = options;
+  return {
+    listen,
+    connect: (address, handlers) => connect(address, handlers, connectTimeoutMs),
+  };
+}
 
 async function listen(
   address: Address,
@@ -84,7 +91,7 @@ function startListening(server: Server, { host, port }: Address): Promise<void> 
   });
 }
 
-function connect(address: Address, handlers: ConnectionHandlers): Connection {
+function connect(address: Address, handlers: ConnectionHandlers, timeoutMs: number): Connection {
   const host = address.host.includes(':') ? `[${address.host}]` : address.host;
   const place = `${host}:${String(address.port)}`;
   let socket: WebSocket;
@@ -96,7 +103,7 @@ function connect(address: Address, handlers: ConnectionHandlers): Connection {
   }
   const connection = new WsConnection(socket, place);
   connection.attach(handlers);
-  connection.limitConnecting(CONNECT_TIMEOUT_MS);
+  connection.limitConnecting(timeoutMs);
   return connection;
 }
 
