@@ -1,25 +1,38 @@
 /**
  * The SDK's public types: what `connect` returns and what its calls take and give.
+ *
+ * Every promise rejects with a `TrefoilError` only (what an application's own `change` or codec throws
+ * aside): `code` says what happened, `outcome` what may be concluded, `retryable` whether to try again.
  */
 import type { ClusterMap, QuorumLevel } from '../cluster/cluster-map.js';
 import type { TrefoilError } from '../core/errors.js';
 import type { Explanation } from '../protocol/messages.js';
 
-/** What a read saw of one key, opaque. Hand it to the next write of the same key. Can be stored and passed on as text. */
+/**
+ * What a read saw of one key, opaque. Hand it to the next write of the same key: the write then supersedes
+ * exactly what that read saw. It does not expire, and holds no reference to the connection; to pass it on
+ * as text, encode `token` in base64.
+ */
 export interface Context {
   readonly key: string;
   readonly token: Uint8Array;
 }
 
-/** Turns values into bytes and back. The default is msgpack; `bytes` passes them through. */
+/** Turns values into bytes and back: `msgpackCodec()` by default, `bytesCodec` passes them through. */
 export interface ValueCodec<T> {
+  /** The bytes must not be changed afterwards. */
   encode(value: T): Uint8Array;
+  /** The bytes may be a view of a larger buffer: copy what is kept. */
   decode(bytes: Uint8Array): T;
 }
 
 export interface CallOptions {
-  /** Time budget of the whole call, retries included; the connection's default where absent. */
+  /**
+   * Time budget in milliseconds of the whole call, retries included; the connection's default where absent,
+   * 60,000 at most. Looked at every 20 ms. For a scan, the budget of each page.
+   */
   readonly timeoutMs?: number;
+  /** Ends the call with `Cancelled` within 20 ms; a write that was under way then has the outcome `unknown`. */
   readonly signal?: AbortSignal;
   /** Ask how the answer came about; it is then in `explain`. */
   readonly explain?: boolean;
@@ -33,9 +46,12 @@ export interface ReadOptions extends CallOptions {
 export interface WriteOptions extends CallOptions {
   /** How many replicas must have the write on disk; the namespace's own level where absent. */
   readonly write?: QuorumLevel;
-  /** What the writer had read: the write supersedes exactly that. Without it the write stands beside what is there (policy `siblings`). */
+  /**
+   * What the writer had read: the write supersedes exactly that. Without it the write stands beside what is
+   * there (policy `siblings`), or competes with it by time (`lww`).
+   */
   readonly context?: Context;
-  /** Time to live in milliseconds. */
+  /** Time to live in milliseconds from when the write is accepted; the namespace's own where absent. */
   readonly ttlMs?: number;
 }
 
@@ -46,18 +62,21 @@ export interface Entry<T> {
   readonly key: string;
   /** The value, undefined where absent or deleted. With siblings: the one written last; see `siblings`. */
   readonly value: T | undefined;
-  /** Every live value. More than one is a conflict for the application to resolve. */
+  /** Every live value, in an order that means nothing. More than one is a conflict for the application to resolve. */
   readonly siblings: readonly T[];
-  /** undefined: nothing was ever seen of the key. */
+  /** undefined: nothing was ever seen of the key. A deleted key has one. */
   readonly context: Context | undefined;
+  /** Present when it was asked for. */
   readonly explain?: Explanation;
 }
 
 export interface Written {
   readonly key: string;
+  /** Covers what the writer had seen and this write, but no sibling that it stands beside. */
   readonly context: Context;
-  /** Siblings of the key after the write; resolve when it grows. */
+  /** Siblings of the key after the write, as its coordinator saw them, this one included; resolve when it grows. */
   readonly siblings: number;
+  /** Present when it was asked for. */
   readonly explain?: Explanation;
 }
 
@@ -72,43 +91,75 @@ export type BatchOperation<T> =
     }
   | { readonly type: 'delete'; readonly key: string; readonly context?: Context };
 
-/** One result per operation, in order; a batch is not atomic. */
+/** What became of one operation of a batch. */
 export type BatchResult<T> =
   | { readonly type: 'get'; readonly entry: Entry<T> }
   | { readonly type: 'put' | 'delete'; readonly written: Written }
   | { readonly type: 'error'; readonly key: string; readonly error: TrefoilError };
 
 export interface ScanOptions extends ReadOptions {
+  /** Keys that start with it; all keys where absent. */
   readonly prefix?: string;
-  /** Keys strictly after this one. */
+  /** Keys strictly after this one, in byte order: pass the last key seen to go on where a scan stopped. */
   readonly after?: string;
   /** Entries at most. */
   readonly limit?: number;
 }
 
+/**
+ * A typed view of one namespace. `T` is trusted, not checked: what another program wrote decodes as it is.
+ * Keys are well-formed text of 1 to 1,024 UTF-8 bytes; encoded values have 1 MiB at most.
+ */
 export interface Namespace<T> {
   readonly name: string;
+  /** Reads one key. Retried on other replicas until the time is up. */
   get(key: string, options?: ReadOptions): Promise<Entry<T>>;
+  /**
+   * Writes one key. Retried as the same operation, so that it takes effect once. An error with outcome
+   * `failed` means that it had no effect, `unknown` that it may have had.
+   */
   put(key: string, value: T, options?: WriteOptions): Promise<Written>;
+  /** Deletes what the context covers; without a context, a deletion stands beside concurrent values as a write does. */
   delete(key: string, options?: WriteOptions): Promise<Written>;
   /**
-   * Read-modify-write: reads, calls `change` with the live values (empty: absent), writes its result with the context of
-   * the read, so that siblings are resolved by it; retries when a concurrent writer came between. `undefined` deletes.
-   * `change` may be called more than once.
+   * Read-modify-write: reads, calls `change` with the live values (empty: absent), writes its result with the
+   * context of the read, so that siblings are resolved by it. `undefined` deletes.
+   *
+   * Policy `siblings`: when another write turns out to have come between, the attempt is undone and `change`
+   * is called again, with the others' values as `current` and `siblings`, and with those that the attempt had
+   * replaced. So `change` may be called more than once, and no concurrent write is superseded that was not
+   * shown to it. Two updates that find each other in the same moment may both repeat: a change that must not
+   * happen twice has to be recognisable in the value. Rejects with `UpdateConflict` after 16 rounds. Once an
+   * attempt was written, every error's outcome is `unknown`.
+   *
+   * Policy `lww`: one round. Of two concurrent updates the one with the lower timestamp is lost.
+   *
+   * What `change` throws comes out unchanged and ends the update.
    */
   update(
     key: string,
     change: (current: T | undefined, siblings: readonly T[]) => T | undefined,
     options?: UpdateOptions,
   ): Promise<Entry<T>>;
+  /**
+   * Many operations at once, in no order, up to 256 under way. One result for each in its place; errors are
+   * results too, so it does not reject for single keys. Not atomic. `timeoutMs` is for the whole batch.
+   */
   batch(operations: readonly BatchOperation<T>[], options?: UpdateOptions): Promise<BatchResult<T>[]>;
-  /** All partitions in key order; one partition where `prefix` holds a whole `{tag}`. */
+  /**
+   * All partitions in key order (unsigned bytes of UTF-8); one partition where `prefix` holds a whole `{tag}`.
+   * Not a snapshot: each page is as new as its read level makes it. Stop with `break` or `return()` at will.
+   */
   scan(options?: ScanOptions): AsyncIterableIterator<Entry<T>>;
   /** The same namespace, its calls bound to a session. */
   in(session: Session): Namespace<T>;
 }
 
-/** Read-your-writes and monotonic reads over every namespace it is used with. Bounded: see `SESSION_CONTEXTS_MAX`. */
+/**
+ * Read-your-writes and monotonic reads over every namespace it is used with. It remembers the contexts of
+ * `SESSION_CONTEXTS_MAX` (10,000) keys; a key that it had to forget is read from so many replicas that they
+ * meet every write of the session that was acknowledged.
+ */
 export interface Session {
   /** Carries the guarantees to another process: `db.session(token)`. */
   token(): string;
@@ -118,14 +169,17 @@ export interface NamespaceOptions<T> {
   readonly codec?: ValueCodec<T>;
 }
 
+/** A connected client. Share one among all callers of a process: its calls travel together. */
 export interface Database {
+  /** Costs nothing and sends nothing; calls of a namespace that does not exist reject with `UnknownNamespace`. */
   namespace<T = unknown>(name: string, options?: NamespaceOptions<T>): Namespace<T>;
+  /** A new session, or one that continues from a token. Throws `BadRequest` for a text that is none. */
   session(token?: string): Session;
   /** The newest map known. */
   readonly map: ClusterMap;
-  /** What one node says of itself (parsed JSON). Rejects with `NoReachableNode`. */
+  /** What one node says of itself (parsed JSON). Rejects with `NoReachableNode`, or `BadRequest` for an unknown node. */
   nodeStatus(node: string, options?: CallOptions): Promise<unknown>;
-  /** Lets calls in flight end (bounded), then closes every connection. */
+  /** Lets calls in flight end (2 s at most), then closes every connection. */
   close(): Promise<void>;
 }
 
@@ -135,6 +189,6 @@ export interface ConnectOptions {
   /** Refuse a cluster of another name. */
   readonly cluster?: string;
   readonly credentials?: string;
-  /** Default time budget of a call. */
+  /** Default time budget of a call in milliseconds, and of `connect` itself; 5,000 where absent. */
   readonly timeoutMs?: number;
 }
