@@ -13,6 +13,7 @@ import { basename, extname } from 'node:path';
 import sharp from 'sharp';
 import { SAMPLE_SIDE, colourHistogram, perceptualHash, type NewPhoto } from '../photos/index.js';
 import { NOTE_CHARACTERS_MAX, TITLE_CHARACTERS_MAX } from '../photos/photo-limits.js';
+import { DecoderGate } from './decoder-gate.js';
 import { formatBytes } from './table.js';
 import { cleanText, readExif } from './photo-exif.js';
 
@@ -134,7 +135,19 @@ type Decoded =
     }
   | { readonly type: 'unreadable'; readonly reason: string };
 
+/** libvips keeps its errors per process, so there is one gate per process. */
+const gate = new DecoderGate();
+
 async function decode(bytes: Buffer): Promise<Decoded> {
+  try {
+    return await gate.together(() => decodeWith(bytes, 'warning', null));
+  } catch {
+    return gate.alone(() => decodeAgain(bytes));
+  }
+}
+
+/** Learns what is wrong, and decodes in spite of warnings. */
+async function decodeAgain(bytes: Buffer): Promise<Decoded> {
   try {
     return await decodeWith(bytes, 'warning', null);
   } catch (strict) {

@@ -277,6 +277,33 @@ describe('superfluous bytes, of which the decoder only warns', () => {
   });
 });
 
+describe('many files at once', () => {
+  it('each keep the reason and the warning that are theirs', async () => {
+    const scan = good.lastIndexOf(Buffer.from([0xff, 0xda]));
+    const at = good.indexOf(Buffer.from([0xff, 0xc0])) + 5;
+    const kinds = {
+      good: good,
+      cut: good.subarray(0, good.length / 2),
+      extra: Buffer.concat([good.subarray(0, scan), Buffer.from([0x12, 0x34]), good.subarray(scan)]),
+      header: Buffer.from(good).fill(0, at, at + 2),
+    };
+    const alone = new Map<string, PhotoReading>();
+    for (const [kind, bytes] of Object.entries(kinds))
+      alone.set(kind, await readBytes(`many-${kind}.jpg`, bytes));
+    expect(alone.get('cut')).toEqual({
+      type: 'unreadable',
+      reason: 'truncated: the picture ends too early',
+    });
+    expect(alone.get('header')).toMatchObject({
+      reason: expect.stringMatching(/^broken: Empty JPEG image/) as string,
+    });
+    expect(alone.get('extra')).toMatchObject({ warning: expect.stringMatching(/extraneous/) as string });
+    const names = Array.from({ length: 100 }, (_, i) => Object.keys(kinds)[((i * i) % 7) % 4] ?? 'good');
+    const readings = await Promise.all(names.map((kind) => readPhoto(join(folder, `many-${kind}.jpg`))));
+    names.forEach((kind, i) => expect(readings[i], `${i}: ${kind}`).toEqual(alone.get(kind)));
+  });
+});
+
 describe('cleanText', () => {
   it.each([
     ['RICOH      \0\0', 'RICOH'],
