@@ -37,7 +37,7 @@ export interface ImportReport {
   readonly stopped: TrefoilError | undefined;
 }
 
-export interface FileWarning {
+interface FileWarning {
   readonly path: string;
   readonly warning: string;
 }

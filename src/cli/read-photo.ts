@@ -18,13 +18,13 @@ import { formatBytes } from './table.js';
 import { cleanText, readExif } from './photo-exif.js';
 
 /** Larger files are not read: several are in memory at once. */
-export const PHOTO_FILE_BYTES_MAX = 256 * 1024 * 1024;
+const PHOTO_FILE_BYTES_MAX = 256 * 1024 * 1024;
 
 /** Hexadecimal digits of the content's SHA-256 that name a photo. Of a million photos two share 80 bits once in 10^12. */
 const FINGERPRINT_DIGITS = 20;
 
 /** A photo as its file tells it: all but whose it is. */
-export type FilePhoto = Omit<NewPhoto, 'user' | 'path'> & { readonly fingerprint: string };
+type FilePhoto = Omit<NewPhoto, 'user' | 'path'> & { readonly fingerprint: string };
 
 export type PhotoReading =
   | {
