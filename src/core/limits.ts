@@ -57,6 +57,12 @@ export const SIBLINGS_WARNING = 16;
 /** Siblings of one key at which a write that adds one is refused with `TooManySiblings`. */
 export const SIBLINGS_MAX = 64;
 
+/**
+ * Bytes of values in one record at which a write that adds a sibling is refused with `TooManySiblings`. Coordinators that do
+ * not see each other may each go this far, so a merged record can be as many times larger as it has replicas.
+ */
+export const RECORD_BYTES_MAX = 2 * 1024 * 1024;
+
 /** Operations that a record remembers so that a retry is recognised; older ones answer `OperationForgotten`. */
 export const RECENT_OPERATIONS_MAX = 8;
 
@@ -160,6 +166,9 @@ export const SEEDS_AT_ONCE = 3;
 
 /** Rounds of read and write that one `update` makes before it gives up with `UpdateConflict`. */
 export const UPDATE_ROUNDS_MAX = 16;
+
+/** Updates of one key that wait for their turn in one SDK process; one more is refused with `Overloaded`. */
+export const UPDATES_WAITING_PER_KEY_MAX = 1024;
 
 /** Operations of one `batch` that are under way at once. */
 export const BATCH_OPERATIONS_AT_ONCE = 256;

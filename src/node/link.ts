@@ -4,7 +4,7 @@
  * A reader that falls behind is bounded by bytes: a peer loses messages (they are all retried, hinted or
  * repaired), a client loses its connection.
  */
-import type { TrefoilError } from '../core/errors.js';
+import { asTrefoilError, type TrefoilError } from '../core/errors.js';
 import { CLIENT_BUFFERED_BYTES_MAX, FRAME_BYTES_TARGET, PEER_BUFFERED_BYTES_MAX } from '../core/limits.js';
 import { encodeFrames } from '../protocol/codec.js';
 import type { Message, WireError } from '../protocol/messages.js';
@@ -40,7 +40,7 @@ export class Link {
     if (this.#waiting.length === 0) return;
     const messages = this.#waiting.splice(0);
     if (this.#fallsBehind(messages.length)) return;
-    for (const frame of encodeFrames(messages, FRAME_BYTES_TARGET)) {
+    for (const frame of this.#encode(messages)) {
       this.#counters.add('frames_sent');
       this.connection.send(frame);
     }
@@ -51,6 +51,21 @@ export class Link {
     this.post({ type: 'refused', error: wireError(error) });
     this.flush();
     this.connection.close(`${error.code}: ${error.message}`.slice(0, 120));
+  }
+
+  /** One message that fits no frame must not take the others with it. */
+  #encode(messages: readonly Message[]): Uint8Array[] {
+    try {
+      return encodeFrames(messages, FRAME_BYTES_TARGET);
+    } catch (error) {
+      const refusal = asTrefoilError(error);
+      if (refusal.code !== 'FrameTooLarge') throw error;
+      if (messages.length > 1) return messages.flatMap((message) => this.#encode([message]));
+      this.#counters.add('messages_too_large');
+      const [message] = messages;
+      if (message?.type !== 'response') return [];
+      return this.#encode([{ ...message, result: wireError(refusal) }]);
+    }
   }
 
   #fallsBehind(messages: number): boolean {

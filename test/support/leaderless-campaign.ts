@@ -72,11 +72,16 @@ class History {
     for (const [key, shown] of finals) {
       found.push(...this.#impossible(key, shown, 'in the end'));
       for (const write of this.#acked(key)) {
-        if (write.value !== null && !shown.includes(write.value) && !this.#coverable(write.value, key, Infinity)) {
+        if (
+          write.value !== null &&
+          !shown.includes(write.value) &&
+          !this.#coverable(write.value, key, Infinity)
+        ) {
           found.push(`lost: ${key}=${write.value}`);
         }
         for (const value of write.seen) {
-          if (shown.includes(value)) found.push(`resurrected: ${key}=${value}, superseded by ${String(write.value)}`);
+          if (shown.includes(value))
+            found.push(`resurrected: ${key}=${value}, superseded by ${String(write.value)}`);
         }
       }
     }
@@ -88,8 +93,10 @@ class History {
     const at = `read at ${read.endedMs.toFixed(1)} ms`;
     const found = this.#impossible(read.key, read.values, at);
     for (const write of this.#acked(read.key)) {
-      if (write.ackedMs >= read.beganMs || write.value === null || read.values.includes(write.value)) continue;
-      if (!this.#coverable(write.value, read.key, read.endedMs)) found.push(`stale: ${at} misses ${read.key}=${write.value}`);
+      if (write.ackedMs >= read.beganMs || write.value === null || read.values.includes(write.value))
+        continue;
+      if (!this.#coverable(write.value, read.key, read.endedMs))
+        found.push(`stale: ${at} misses ${read.key}=${write.value}`);
     }
     return found;
   }
@@ -99,7 +106,8 @@ class History {
     if (new Set(shown).size !== shown.length) found.push(`doubled: ${key} shows ${shown.join(' ')} ${when}`);
     for (const value of shown) {
       const write = this.writes.find((w) => w.key === key && w.value === value);
-      if (write === undefined || write.outcome === 'failed') found.push(`from nowhere: ${key}=${value} ${when}`);
+      if (write === undefined || write.outcome === 'failed')
+        found.push(`from nowhere: ${key}=${value} ${when}`);
     }
     return found;
   }
@@ -110,7 +118,9 @@ class History {
 
   /** Whether some write that had seen the value, and may have had effect by then, can have superseded it. */
   #coverable(value: string, key: string, byMs: number): boolean {
-    return this.writes.some((w) => w.key === key && w.seen.has(value) && w.outcome !== 'failed' && w.beganMs < byMs);
+    return this.writes.some(
+      (w) => w.key === key && w.seen.has(value) && w.outcome !== 'failed' && w.beganMs < byMs,
+    );
   }
 }
 
@@ -144,7 +154,8 @@ class Campaign {
     }
     const finals = await this.#finals(await cluster.connect('judge'));
     violations.push(...this.#history.violations(finals));
-    const outcome = (o: Write['outcome']): number => this.#history.writes.filter((w) => w.outcome === o).length;
+    const outcome = (o: Write['outcome']): number =>
+      this.#history.writes.filter((w) => w.outcome === o).length;
     return {
       seed,
       violations,
@@ -196,7 +207,8 @@ class Campaign {
     }
     const endedMs = this.#cluster.simulation.nowMs();
     this.#history.reads.push({ key, beganMs, endedMs, values: entry.siblings });
-    if (entry.context !== undefined) known.set(key, { context: entry.context, seen: new Set(entry.siblings) });
+    if (entry.context !== undefined)
+      known.set(key, { context: entry.context, seen: new Set(entry.siblings) });
   }
 
   async #write(
@@ -325,7 +337,8 @@ class Campaign {
     const { world, names } = this.#cluster;
     for (const name of names) world.disk(name).setTimes({ fsyncMs: [20, 200] });
     await this.#sleep(200 + this.#random.integer(400));
-    for (const name of names) if (this.#cluster.running(name)) this.#cluster.crash(name, { unsynced: 'lost' });
+    for (const name of names)
+      if (this.#cluster.running(name)) this.#cluster.crash(name, { unsynced: 'lost' });
     for (const name of names) world.disk(name).setTimes({ fsyncMs: [0.3, 2] });
     await this.#sleep(this.#random.integer(1_000));
     for (const name of names) if (!this.#cluster.running(name)) await this.#boot(name);
@@ -348,7 +361,8 @@ class Campaign {
   #flip(name: string): void {
     const key = KEYS[this.#random.integer(KEYS.length)] as string;
     const stored = this.#cluster.recordKey('default', partitionOfKey(key, 2), key);
-    if (this.#cluster.world.disk(name).peek(stored) !== undefined) this.#cluster.world.disk(name).flipByte(stored);
+    if (this.#cluster.world.disk(name).peek(stored) !== undefined)
+      this.#cluster.world.disk(name).flipByte(stored);
   }
 
   async #heal(): Promise<void> {
@@ -365,7 +379,8 @@ class Campaign {
     await this.#cluster.simulation.runFor(3_000);
     // A client must be served again by every coordinator.
     const db = await this.#cluster.connect('healer');
-    for (const key of KEYS) await this.#cluster.settle(db.namespace('default').get(key, { read: 'all', timeoutMs: 10_000 }));
+    for (const key of KEYS)
+      await this.#cluster.settle(db.namespace('default').get(key, { read: 'all', timeoutMs: 10_000 }));
   }
 
   async #finals(db: Database): Promise<Map<string, readonly string[]>> {

@@ -145,8 +145,9 @@ export class AntiEntropy {
     }
   }
 
+  /** All groups of a node compare in the same turn, so that their messages share a frame. */
   #armCompare(turn: Turn, effects: Effects): void {
-    effects.setTimer(COMPARE, COMPARE_MS + turn.random.integer(COMPARE_MS / 2));
+    effects.setTimer(COMPARE, COMPARE_MS - (turn.monotonicMs % COMPARE_MS));
   }
 
   /** The other replicas take turns. */

@@ -26,10 +26,6 @@ export class ReadAnswers {
     this.#answers.set(replica, answer);
   }
 
-  has(replica: NodeId): boolean {
-    return this.#answers.has(replica);
-  }
-
   /** How many replicas told what they hold. */
   get count(): number {
     let count = 0;

@@ -34,6 +34,7 @@ interface OpenRead {
   readonly explain: boolean;
   readonly atLeast: VersionVector;
   readonly answers: ReadAnswers;
+  readonly asked: Set<NodeId>;
   waiting: number;
   /** What was replied; late answers are compared with it. */
   replied: MergedRead | undefined;
@@ -74,6 +75,7 @@ export class ReadCoordinator {
       explain: get.explain,
       atLeast: atLeast === null ? [] : contextBound(decodeContext(key, atLeast)),
       answers: new ReadAnswers(),
+      asked: new Set(),
       waiting: 0,
       replied: undefined,
     };
@@ -112,9 +114,12 @@ export class ReadCoordinator {
     let asked = 0;
     for (let i = 0; i < peers.length && asked < count; i++) {
       const peer = peers[(first + i) % peers.length] as NodeId;
-      if (read.answers.has(peer)) continue;
-      if (!turn.reachable(peer)) continue;
-      read.answers.add(peer, 'unreachable');
+      if (read.asked.has(peer)) continue;
+      if (!turn.reachable(peer)) {
+        read.answers.add(peer, 'unreachable');
+        continue;
+      }
+      read.asked.add(peer);
       read.waiting++;
       asked++;
       this.#calls.fetch(

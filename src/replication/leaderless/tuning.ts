@@ -24,7 +24,7 @@ export const HANDOFF_WINDOW = 32;
 /** Pause before hints that could not be delivered are tried again. */
 export const HANDOFF_RETRY_MS = 1_000;
 
-/** Pause between comparisons of hash trees with one peer or another, plus up to half of it at random. */
+/** Pause between comparisons of hash trees with one peer or another. */
 export const COMPARE_MS = 4_000;
 
 /** Differences must outlast this before they are worth a scan: writes under way look like differences. */

@@ -12,7 +12,7 @@
  */
 import { TrefoilError } from '../../core/errors.js';
 import type { NodeId } from '../../core/ids.js';
-import { CONTEXT_DOTS_MAX, SIBLINGS_MAX, SIBLINGS_WARNING } from '../../core/limits.js';
+import { CONTEXT_DOTS_MAX, RECORD_BYTES_MAX, SIBLINGS_MAX, SIBLINGS_WARNING } from '../../core/limits.js';
 import {
   applyWrite,
   dotsOfOperation,
@@ -170,13 +170,7 @@ export class WriteCoordinator {
     const { value, operation, ttlMs } = put.operation;
     const covered =
       namespace.conflict === 'lww' ? { ...seen, vector: join(seen.vector, local.context) } : seen;
-    const beside = siblingsBeside(local, covered).length;
-    if (beside >= SIBLINGS_MAX) {
-      throw new TrefoilError(
-        'TooManySiblings',
-        `the key has ${beside} siblings that this write does not cover; the limit is ${SIBLINGS_MAX}`,
-      );
-    }
+    checkSiblings(siblingsBeside(local, covered), value);
     const ttl = ttlMs === 0 ? namespace.ttlMs : ttlMs;
     const written: Sibling = {
       dot: turn.mint(),
@@ -297,4 +291,21 @@ function contextAfter(record: KeyRecord, seen: CausalContext, dot: Dot): CausalC
   const alone = record.siblings.every((s) => sameDot(s.dot, dot));
   if (alone) return { vector: record.context, dots: [], hlc };
   return { vector: seen.vector, dots: [...seen.dots, dot].slice(-CONTEXT_DOTS_MAX), hlc };
+}
+
+/** The limit acts here, where a sibling would be minted, and nowhere else: merge never refuses. */
+function checkSiblings(beside: readonly Sibling[], value: Uint8Array | null): void {
+  if (beside.length >= SIBLINGS_MAX) {
+    throw new TrefoilError(
+      'TooManySiblings',
+      `the key has ${beside.length} siblings that this write does not cover; the limit is ${SIBLINGS_MAX}`,
+    );
+  }
+  const bytes = beside.reduce((sum, s) => sum + (s.value?.length ?? 0), value?.length ?? 0);
+  if (beside.length > 0 && bytes > RECORD_BYTES_MAX) {
+    throw new TrefoilError(
+      'TooManySiblings',
+      `the siblings of the key would hold ${bytes} bytes; the limit is ${RECORD_BYTES_MAX}`,
+    );
+  }
 }

@@ -40,23 +40,24 @@ export function digestBytes(digest: bigint): Uint8Array {
 }
 
 export class HashTree {
-  #leaves = new BigUint64Array(LEAVES);
+  readonly #leaves = new BigUint64Array(LEAVES);
+  /** Kept, not computed: idle replicas ask for nothing else. */
+  #root = 0n;
 
   /** Replaces a record's contribution; `before` or `after` is null where there is none. */
   replace(key: string, before: Uint8Array | null, after: Uint8Array | null): void {
     const keyHash = hashText(key);
     const leaf = leafOf(keyHash);
-    let hash = this.#leaves[leaf] ?? 0n;
-    if (before !== null) hash ^= hashBytes(before, keyHash);
-    if (after !== null) hash ^= hashBytes(after, keyHash);
-    this.#leaves[leaf] = hash;
+    let change = 0n;
+    if (before !== null) change ^= hashBytes(before, keyHash);
+    if (after !== null) change ^= hashBytes(after, keyHash);
+    this.#leaves[leaf] = (this.#leaves[leaf] ?? 0n) ^ change;
+    this.#root ^= change;
   }
 
   /** 8 bytes. */
   root(): Uint8Array {
-    let root = 0n;
-    for (const leaf of this.#leaves) root ^= leaf;
-    return digestBytes(root);
+    return digestBytes(this.#root);
   }
 
   /** 8 bytes for each of the 32 branches. */
