@@ -1,0 +1,128 @@
+/**
+ * The processes of a run: started alike for every subject, so that none has another Node, flag or pipe than
+ * the others; waited for by their ready line; stopped by their own id; none left behind.
+ */
+import { fork, spawn, type ChildProcess } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const READY_MS_MAX = 20_000;
+const STOP_MS_MAX = 12_000;
+const STDERR_CHARS_MAX = 4096;
+
+export interface ServerProcess {
+  readonly pid: number;
+  /** SIGTERM, and SIGKILL if it takes too long. Resolves when it is gone. */
+  stop(): Promise<void>;
+}
+
+export interface ServerCommand {
+  /** For messages. */
+  readonly name: string;
+  readonly program: string;
+  readonly args: readonly string[];
+  /** Where a CPU profile of the process is written when it stops; none where absent. */
+  readonly cpuProfileDir?: string | undefined;
+}
+
+/**
+ * Starts a server and resolves when it prints a line that begins with `ready`. It is told to end when its
+ * standard input does, so that it does not outlive this program. Rejects with the end of its stderr.
+ */
+export async function startServer(command: ServerCommand): Promise<ServerProcess> {
+  const child = spawn(
+    process.execPath,
+    [...profileFlags(command.cpuProfileDir), command.program, ...command.args],
+    { stdio: ['pipe', 'pipe', 'pipe'] },
+  );
+  child.stdin.on('error', () => undefined);
+  const stderr = tailOf(child);
+  const gone = exitOf(child);
+  const stop = (): Promise<void> => stopProcess(child, gone);
+  try {
+    await within(
+      READY_MS_MAX,
+      `${command.name} is not ready`,
+      Promise.race([readyLine(child), failsWith(gone)]),
+    );
+  } catch (error) {
+    await stop();
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`${command.name}: ${reason}: ${stderr().trim()}`, { cause: error });
+  }
+  return { pid: child.pid ?? 0, stop };
+}
+
+/** Forks a program of this folder, to be talked to by messages. Its stderr is this program's. */
+export function forkProgram(file: string, cpuProfileDir?: string): ChildProcess {
+  return fork(programPath(file), {
+    execArgv: profileFlags(cpuProfileDir),
+    serialization: 'advanced',
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+}
+
+/** Resolves when the process is gone, killed if it does not go by itself in time. */
+export async function endOf(child: ChildProcess): Promise<void> {
+  const gone = exitOf(child);
+  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX);
+  await gone;
+  clearTimeout(timer);
+}
+
+/** The built program beside this file. */
+export function programPath(file: string): string {
+  return fileURLToPath(new URL(`./${file}`, import.meta.url));
+}
+
+function profileFlags(dir: string | undefined): string[] {
+  return dir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${dir}`];
+}
+
+async function stopProcess(child: ChildProcess, gone: Promise<unknown>): Promise<void> {
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX);
+  await gone;
+  clearTimeout(timer);
+}
+
+function exitOf(child: ChildProcess): Promise<string> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve('it has ended');
+  return new Promise((resolve) => {
+    child.once('exit', (code, signal) => resolve(`it ended with ${signal ?? `code ${String(code)}`}`));
+    child.once('error', (error) => resolve(error.message));
+  });
+}
+
+async function failsWith(gone: Promise<string>): Promise<never> {
+  throw new Error(await gone);
+}
+
+function readyLine(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    let text = '';
+    child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+      text = (text + chunk).slice(-STDERR_CHARS_MAX);
+      if (/^ready\b/m.test(text)) resolve();
+    });
+  });
+}
+
+function tailOf(child: ChildProcess): () => string {
+  let tail = '';
+  child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
+    tail = (tail + chunk).slice(-STDERR_CHARS_MAX);
+  });
+  return () => tail;
+}
+
+async function within<T>(ms: number, what: string, promise: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what} within ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
