@@ -143,10 +143,12 @@ export class SimulatedDisk {
 
   /** Flips one bit of a stored value, as a failing medium does. Returns whether there was one to flip. */
   flipByte(key: string, offset?: number): boolean {
-    const value = this.#journal.store.get(key);
+    // A copy: the process that wrote the value may still hold the bytes, and its memory is not what fails.
+    const value = this.#journal.store.get(key)?.slice();
     if (value === undefined || value.length === 0) return false;
     const at = offset ?? this.#random.integer(value.length);
     value[at] = (value[at] as number) ^ (1 << this.#random.integer(8));
+    this.#journal.store.apply([[key, value]]);
     return true;
   }
 
