@@ -11,6 +11,7 @@ import type { CallOptions, ConnectOptions, Database, Namespace, NamespaceOptions
 import { checkTimeoutMs, parseSeed } from './call-options.js';
 import { Caller } from './caller.js';
 import { msgpackCodec } from './codec.js';
+import { KeyTurns } from './key-turns.js';
 import { NamespaceHandle, type DatabaseParts } from './namespace.js';
 import { Operations } from './operations.js';
 import { Router } from './router.js';
@@ -46,6 +47,7 @@ export async function connectWith(runtime: ClientRuntime, options: ConnectOption
       router,
       caller,
       operations: new Operations(id),
+      turns: new KeyTurns(runtime),
       timeoutMs,
     });
     const giveUp = (error: TrefoilError): void => {

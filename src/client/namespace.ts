@@ -38,6 +38,7 @@ import {
 } from './call-options.js';
 import type { Caller } from './caller.js';
 import { decodeWith, encodeWith } from './codec.js';
+import type { KeyTurns } from './key-turns.js';
 import type { Operations } from './operations.js';
 import { pauseMs } from './retry.js';
 import type { Router } from './router.js';
@@ -51,6 +52,7 @@ export interface DatabaseParts {
   readonly router: Router;
   readonly caller: Caller;
   readonly operations: Operations;
+  readonly turns: KeyTurns;
   readonly timeoutMs: number;
 }
 
@@ -91,6 +93,42 @@ export class NamespaceHandle<T> implements Namespace<T> {
     options: UpdateOptions = {},
   ): Promise<Entry<T>> {
     const deadlineMs = this.#deadlineMs(options);
+    return this.#parts.turns.take(`${this.name}/${key}`, deadlineMs, options.signal, () =>
+      this.#update(key, change, options, deadlineMs),
+    );
+  }
+
+  async batch(
+    operations: readonly BatchOperation<T>[],
+    options: UpdateOptions = {},
+  ): Promise<BatchResult<T>[]> {
+    const deadlineMs = this.#deadlineMs(options);
+    const results = new Array<BatchResult<T>>(operations.length);
+    const rest = operations.entries();
+    const worker = async (): Promise<void> => {
+      for (const [index, operation] of rest) {
+        results[index] = await this.#batched(operation, options, deadlineMs);
+      }
+    };
+    const workers = Math.min(BATCH_OPERATIONS_AT_ONCE, operations.length);
+    await Promise.all(Array.from({ length: workers }, worker));
+    return results;
+  }
+
+  scan(options: ScanOptions = {}): AsyncIterableIterator<Entry<T>> {
+    const prefix = checkScanBound(options.prefix ?? '');
+    const after = checkScanBound(options.after ?? '');
+    return this.#scan(prefix, after, checkLimit(options.limit), options);
+  }
+
+  // --- One key -------------------------------------------------------------------------------------------
+
+  async #update(
+    key: string,
+    change: (current: T | undefined, siblings: readonly T[]) => T | undefined,
+    options: UpdateOptions,
+    deadlineMs: number,
+  ): Promise<Entry<T>> {
     const { runtime, router } = this.#parts;
     let changed: T | undefined;
     const end = await runUpdate({
@@ -121,31 +159,6 @@ export class NamespaceHandle<T> implements Namespace<T> {
       ...(explain === null ? {} : { explain }),
     };
   }
-
-  async batch(
-    operations: readonly BatchOperation<T>[],
-    options: UpdateOptions = {},
-  ): Promise<BatchResult<T>[]> {
-    const deadlineMs = this.#deadlineMs(options);
-    const results = new Array<BatchResult<T>>(operations.length);
-    const rest = operations.entries();
-    const worker = async (): Promise<void> => {
-      for (const [index, operation] of rest) {
-        results[index] = await this.#batched(operation, options, deadlineMs);
-      }
-    };
-    const workers = Math.min(BATCH_OPERATIONS_AT_ONCE, operations.length);
-    await Promise.all(Array.from({ length: workers }, worker));
-    return results;
-  }
-
-  scan(options: ScanOptions = {}): AsyncIterableIterator<Entry<T>> {
-    const prefix = checkScanBound(options.prefix ?? '');
-    const after = checkScanBound(options.after ?? '');
-    return this.#scan(prefix, after, checkLimit(options.limit), options);
-  }
-
-  // --- One key -------------------------------------------------------------------------------------------
 
   async #get(key: string, options: ReadOptions, deadlineMs: number): Promise<Entry<T>> {
     return this.#entry(key, await this.#read(key, options, deadlineMs, null));

@@ -1,6 +1,7 @@
 /** The SDK against scripted nodes on virtual time: what it sends, and what it makes of the answers. */
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Database } from '../../src/client/api.js';
+import { connectWith } from '../../src/client/database.js';
 import { partitionOfKey } from '../../src/core/hash.js';
 import { REQUESTS_PER_CONNECTION_MAX, REQUESTS_WAITING_MAX } from '../../src/core/limits.js';
 import { compareKeys } from '../../src/core/text-order.js';
@@ -153,17 +154,32 @@ describe('update', () => {
     });
   });
 
-  test('eight updaters of one set lose nothing', async () => {
+  test('updates of one process wait for each other, so that even a bare increment is exact', async () => {
     await start();
-    const photos = db.namespace<string[]>('photos');
-    const add = (tag: string) =>
-      photos.update('tags', (_, siblings) => [...new Set([...siblings.flat(), tag])].sort(), {
-        timeoutMs: 30_000,
-      });
-    const tags = Array.from({ length: 8 }, (_, i) => `tag-${i}`);
-    await world.settle(Promise.all(tags.map(add)));
-    const read = await world.settle(photos.get('tags'));
+    const photos = db.namespace<number>('photos');
+    const again = db.namespace<number>('photos');
+    const updates = Array.from({ length: 50 }, (_, i) => (i % 2 ? photos : again).update('k', increment));
+    await world.settle(Promise.all(updates));
+    expect((await world.settle(photos.get('k'))).siblings).toEqual([50]);
+  });
+
+  test('eight processes that add to one set lose nothing', async () => {
+    await start();
+    const connecting = Array.from({ length: 8 }, () => connectWith(world.runtime, { seeds: ['test:1'] }));
+    const dbs = await world.settle(Promise.all(connecting));
+    const add = (each: Database, tag: string) =>
+      each
+        .namespace<string[]>('photos')
+        .update('tags', (_, siblings) => [...new Set([...siblings.flat(), tag])].sort(), {
+          timeoutMs: 30_000,
+        });
+    const tags = dbs.map((_, i) => `tag-${i}`);
+    await world.settle(Promise.all(dbs.map((each, i) => add(each, `tag-${i}`))));
+    const read = await world.settle(db.namespace<string[]>('photos').get('tags'));
     expect([...new Set(read.siblings.flat())].sort()).toEqual(tags);
+    // They did meet: the store was asked more often than eight updates that never meet would ask.
+    expect(putsOf('tags').length).toBeGreaterThan(8);
+    await world.settle(Promise.all(dbs.map((each) => each.close())));
   });
 
   test('what the change throws comes out as it is', async () => {
