@@ -145,9 +145,10 @@ export class AntiEntropy {
     }
   }
 
-  /** All groups of a node compare in the same turn, so that their messages share a frame. */
+  /** All groups of a node compare in the same turn, so that their messages share a frame. A timer may fire a little early. */
   #armCompare(turn: Turn, effects: Effects): void {
-    effects.setTimer(COMPARE, COMPARE_MS - (turn.monotonicMs % COMPARE_MS));
+    const leftMs = COMPARE_MS - (Math.floor(turn.monotonicMs) % COMPARE_MS);
+    effects.setTimer(COMPARE, leftMs < COMPARE_MS / 2 ? leftMs + COMPARE_MS : leftMs);
   }
 
   /** The other replicas take turns. */
