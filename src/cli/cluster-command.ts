@@ -56,7 +56,7 @@ const statusCommand: CommandModule<object, StatusArguments> = {
 };
 
 export const clusterCommand: CommandModule = {
-  command: 'cluster <command>',
+  command: 'cluster',
   describe: 'start, stop or show a cluster',
   builder: (yargs) =>
     yargs

@@ -31,7 +31,7 @@ const checkCommand: CommandModule<object, CheckArguments> = {
 };
 
 export const configCommand: CommandModule = {
-  command: 'config <command>',
+  command: 'config',
   describe: 'check a cluster config',
   builder: (yargs) => yargs.command(checkCommand).demandCommand(1, 'name a command: check'),
   handler: () => undefined,

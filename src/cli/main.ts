@@ -16,6 +16,7 @@ import { reportFailure } from './failure.js';
 import { getCommand } from './get-command.js';
 import { nodeCommand } from './node-command.js';
 import { photosCommand } from './photos-command.js';
+import { markPlainWords, unmarkPlainWords } from './plain-words.js';
 import { putCommand } from './put-command.js';
 import { scanCommand } from './scan-command.js';
 import { updateCommand } from './update-command.js';
@@ -27,7 +28,7 @@ Environment: TREFOIL_SEEDS = host:port,...   TREFOIL_DEBUG=1 shows stack traces 
 async function main(argv: readonly string[]): Promise<void> {
   quietWhenReaderLeaves();
   try {
-    await yargs(argv)
+    await yargs(markPlainWords(argv))
       .scriptName('trefoil')
       .usage('$0 <command>\n\nA replicated key-value datastore.')
       // Keys and values are text: `put 007 1e3` stores what it says.
@@ -55,10 +56,12 @@ async function main(argv: readonly string[]): Promise<void> {
       .version(packageVersion())
       .epilogue(EPILOGUE)
       .exitProcess(false)
-      .fail((message, error) => {
-        throw (
-          error ?? new TrefoilError('BadRequest', `${message.split('\n').join('; ')} (see trefoil --help)`)
-        );
+      .middleware(unmarkPlainWords, true)
+      .fail((message, error: Error | undefined) => {
+        // Its own complaints, and what it makes of those of `coerce`, are about arguments.
+        if (error !== undefined && error.name !== 'YError') throw error;
+        const what = (message || error?.message || '').split('\n').join('; ');
+        throw new TrefoilError('BadRequest', `${what} (see trefoil --help)`);
       })
       .parseAsync();
   } catch (error) {

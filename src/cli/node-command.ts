@@ -84,11 +84,13 @@ async function runNode(argv: NodeArguments): Promise<void> {
     newIncarnation: argv.newIncarnation,
   });
   ignoreClosedStdout();
+  // Before the ready line: whoever reads it may signal at once.
+  const asked = stopAsked(argv.untilStdinEnds);
   const { host, port } = running.address;
   if (context.json) context.printJson({ ready: true, node: entry.id, host, port, pid: process.pid });
   else context.print(`ready ${entry.id} ${host}:${port}`);
 
-  const reason = await stopAsked(argv.untilStdinEnds);
+  const reason = await asked;
   log.write('info', `stopping: ${reason}`);
   await stopBounded(running);
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { callOptions, contextText, parseContext, parseLevel } from '../../src/cli/data-options.js';
+import { markPlainWords, unmarkPlainWords } from '../../src/cli/plain-words.js';
 import { readInput } from '../../src/cli/read-input.js';
 import { applyChange, mergePatch } from '../../src/cli/update-change.js';
 import { changeOf } from '../../src/cli/update-command.js';
@@ -127,5 +128,16 @@ describe('updates', () => {
     [{}, { a: { bb: { ccc: null } } }, { a: { bb: {} } }],
   ])('merge %j with %j', (target, patch, expected) => {
     expect(mergePatch(target, patch)).toEqual(expected);
+  });
+});
+
+describe('plain words', () => {
+  it('that begin with a dash come through unchanged, without the --', () => {
+    const words = ['put', '-', '--json', '--', '-k', '--', 'v'];
+    const marked = markPlainWords(words);
+    expect(marked.filter((word) => word.startsWith('-'))).toEqual(['--json']);
+    const parsed = { _: marked, value: marked[1], json: true };
+    unmarkPlainWords(parsed);
+    expect(parsed).toEqual({ _: ['put', '-', '--json', '-k', '--', 'v'], value: '-', json: true });
   });
 });

@@ -4,6 +4,7 @@ import { extname, join, relative } from 'node:path';
 import { TrefoilError } from '../../core/errors.js';
 import { generateAlbum, type NewPhoto } from '../../photos/index.js';
 import { readPhoto } from '../read-photo.js';
+import { formatCount } from '../table.js';
 
 export interface SourcePhoto {
   readonly photo: NewPhoto;
@@ -18,7 +19,7 @@ export interface AlbumSource {
   photos(): AsyncIterable<SourcePhoto | undefined>;
 }
 
-const SEED = 20_04;
+const SEED = 2004;
 /** One photo in so many brings a feature: 1,000 of 10,000. */
 const FEATURE_ONE_IN = 10;
 const DEMO_USER = 'demo';
@@ -26,7 +27,7 @@ const DEMO_USER = 'demo';
 export function generatedSource(count: number): AlbumSource {
   const features = Math.ceil(count / FEATURE_ONE_IN);
   return {
-    title: `A made-up album of ${count} photos`,
+    title: `A made-up album of ${formatCount(count)} photos`,
     total: count,
     async *photos() {
       yield* generateAlbum({ seed: SEED, photos: count, features });
@@ -39,7 +40,7 @@ export function folderSource(folder: string, limit: number): AlbumSource {
   const files = jpegFiles(folder).slice(0, limit);
   if (files.length === 0) throw new TrefoilError('BadRequest', `${folder} holds no JPEG files`);
   return {
-    title: `${files.length} photos of ${folder}`,
+    title: `${formatCount(files.length)} photos of ${folder}`,
     total: files.length,
     async *photos() {
       for (const file of files) {

@@ -7,8 +7,11 @@ import { pollUntil } from '../poll.js';
 import { DEMO_NODES, type DemoNode } from './demo-cluster.js';
 import { forEachAtOnce, type Stage } from './demo-stage.js';
 import type { StoredAlbum } from './store-act.js';
+import { openReaders } from './verify-act.js';
+import { verifyReplicas } from '../verify-replicas.js';
 
-export const VICTIM: DemoNode = 'n2';
+const VICTIM: DemoNode = 'n2';
+const UNLUCKY: DemoNode = 'n3';
 
 const NEW_SEED = 77;
 const WRITERS = 16;
@@ -103,6 +106,42 @@ export async function bringBack(stage: Stage): Promise<void> {
     'hints delivered',
     sum(level, counter('hints_delivered')) - sum(before, counter('hints_delivered')),
   );
+}
+
+/**
+ * Throws a node's data away and starts it with an empty folder: no hint tells what it lacks, so that only
+ * anti-entropy can bring it level. It comes after the handoff: until then the lost disk could have been one of
+ * only two that held a write. Level is what its own copies say, not what it says of itself.
+ */
+export async function loseDisk(stage: Stage): Promise<void> {
+  const { narrator, cluster, db, ledger } = stage;
+  narrator.act(`${UNLUCKY} loses its disk`);
+  await cluster.loseDisk(UNLUCKY);
+  await cluster.startNode(UNLUCKY);
+  narrator.say('it serves again, with an empty folder, and compares hash trees with the others');
+  const startedMs = performance.now();
+  const progress = narrator.progress('anti-entropy', ledger.keys);
+  const readers = await openReaders(stage);
+  let left = ledger.entries();
+  const level = await pollUntil(
+    async () => {
+      const { unlevel } = await verifyReplicas(left, readers);
+      progress.add(left.length - unlevel.length);
+      left = [...unlevel];
+      return left.length === 0 ? true : undefined;
+    },
+    { deadlineMs: LEVEL_MS_MAX, everyMs: 500 },
+  );
+  for (const reader of readers.values()) reader.close();
+  progress.done();
+  if (level === undefined)
+    throw new Error(`${left.length} keys were not level after ${formatDuration(LEVEL_MS_MAX)}`);
+  narrator.figure('keys it holds again', ledger.keys, 'good');
+  narrator.figure('brought level by anti-entropy after', formatDuration(performance.now() - startedMs));
+  await pollUntil(async () => (seeEachOther(await readNodeStates(db)) ? true : undefined), {
+    deadlineMs: LEVEL_MS_MAX,
+    everyMs: 100,
+  });
 }
 
 function counter(name: string): (state: NodeState) => number {

@@ -41,6 +41,12 @@ export class DemoCluster {
     this.#processes.set(id, await spawnNode({ configFile: this.configFile, id, logFile, logLevel: 'warn' }));
   }
 
+  /** Kills a node and throws its data away. */
+  async loseDisk(id: DemoNode): Promise<void> {
+    await this.process(id).kill();
+    rmSync(join(this.folder, id), { recursive: true, force: true });
+  }
+
   process(id: DemoNode): NodeProcess {
     const running = this.#processes.get(id);
     if (running === undefined) throw new Error(`${id} was not started`);

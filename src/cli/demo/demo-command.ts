@@ -16,7 +16,7 @@ import { Ledger, recorded } from '../ledger.js';
 import { readNodeStates, seeEachOther } from '../node-states.js';
 import { pollUntil } from '../poll.js';
 import { folderSource, generatedSource, type AlbumSource } from './album-source.js';
-import { bringBack, killAndGoOn } from './crash-acts.js';
+import { bringBack, killAndGoOn, loseDisk } from './crash-acts.js';
 import { DEMO_CLUSTER, DemoCluster } from './demo-cluster.js';
 import type { Stage } from './demo-stage.js';
 import { editAtOnce, lookAtPhotos } from './look-acts.js';
@@ -114,6 +114,7 @@ async function play(narrator: Narrator, cluster: DemoCluster, source: AlbumSourc
     await editAtOnce(stage, album);
     await killAndGoOn(stage, album);
     await bringBack(stage);
+    await loseDisk(stage);
     return await verify(stage);
   } finally {
     await direct.close();

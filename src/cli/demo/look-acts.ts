@@ -18,7 +18,7 @@ export async function lookAtPhotos({ narrator, store }: Stage, album: StoredAlbu
     limit: SHOWN - 1,
   });
   const tookMs = Math.round(performance.now() - startedMs);
-  narrator.say('');
+  narrator.line();
   narrator.say(`most like "${wanted?.title ?? ''}" by colour, of ${compared} compared in ${tookMs} ms:`);
   const photos = await store.getAll(neighbours.map(({ photoId }) => photoId));
   neighbours.forEach(({ distance }, i) => {

@@ -63,7 +63,7 @@ export async function verify(stage: Stage): Promise<Outcome> {
   }
 }
 
-async function openReaders({ db }: Stage): Promise<Map<string, ReplicaReader>> {
+export async function openReaders({ db }: Stage): Promise<Map<string, ReplicaReader>> {
   const runtime = systemClientRuntime();
   const readers = await Promise.all(
     db.map.nodes.map(async ({ id, host, port }) => {
