@@ -171,14 +171,20 @@ export class SimulatedNetwork {
 
   #connect(process: Process, address: Address, handlers: ConnectionHandlers): Connection {
     const text = textOf(address);
-    const owner = this.#owners.get(text) ?? address.host;
+    // Whose address it is may be known only once somebody listens there, which may be while we connect.
+    let server: string | undefined;
+    const there = (): string => server ?? this.#owners.get(text) ?? address.host;
+    const here = (): string => process.name;
     const link: Link = new Link(
       {
         simulation: this.#simulation,
         label: `#${String(++this.#linkCount)}`,
-        there: this.#path(process.name, owner),
-        back: this.#path(owner, process.name),
-        onConnect: () => this.#accept(link, text, process.name),
+        there: this.#path(here, there),
+        back: this.#path(there, here),
+        onConnect: () => {
+          server = this.#listeners.get(text)?.process.name;
+          return this.#accept(link, text, process.name);
+        },
         onDone: () => this.#links.delete(link),
       },
       process,
@@ -200,15 +206,23 @@ export class SimulatedNetwork {
     return true;
   }
 
-  #path(from: string, to: string): Path {
+  #path(from: () => string, to: () => string): Path {
+    const conditions = (): LinkConditions => this.#linkConditions.get(way(from(), to())) ?? this.#conditions;
+    const randomOf = (): SeededRandom => this.#randomOf(way(from(), to()));
     return {
-      from,
-      to,
-      random: this.#randomOf(way(from, to)),
-      conditions: () => this.#linkConditions.get(way(from, to)) ?? this.#conditions,
+      get from() {
+        return from();
+      },
+      get to() {
+        return to();
+      },
+      get random() {
+        return randomOf();
+      },
+      conditions,
       passes: () =>
-        from === to ||
-        !(this.#blocked.has(way(from, to)) || this.#poweredOff.has(from) || this.#poweredOff.has(to)),
+        from() === to() ||
+        !(this.#blocked.has(way(from(), to())) || this.#poweredOff.has(from()) || this.#poweredOff.has(to())),
     };
   }
 

@@ -49,7 +49,6 @@ export class Pipe {
   #queue: Sent[] = [];
   #bytes = 0;
   #lineFreeMs = 0;
-  #lastDueMs = 0;
   #broken = false;
   #stalled = false;
   #cancel: Cancel | undefined;
@@ -72,8 +71,8 @@ export class Pipe {
     if (this.#broken) return;
     const { latencyMs, bytesPerMs } = this.#path.conditions();
     this.#lineFreeMs = Math.max(this.#lineFreeMs, this.#simulation.nowMs()) + sizeBytes / bytesPerMs;
-    const dueMs = Math.max(this.#lastDueMs, this.#lineFreeMs + this.#path.random.between(latencyMs));
-    this.#lastDueMs = dueMs;
+    // It may be due before the one ahead of it, but it arrives behind it.
+    const dueMs = this.#lineFreeMs + this.#path.random.between(latencyMs);
     this.#queue.push({ packet, sizeBytes, dueMs });
     if (this.#queue.length === 1) this.#await(dueMs);
   }

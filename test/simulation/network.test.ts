@@ -90,6 +90,18 @@ describe('a simulated network', () => {
     expect(client.connection.bufferedBytes()).toBe(0);
   });
 
+  it('partitions a connection that was begun before anybody listened', async () => {
+    world = new SimulatedWorld({ seed: 1, drain });
+    accepted = [];
+    const client = connect(world.node('a'));
+    await listen(world.node('b'));
+    await world.simulation.runUntil(() => client.opens === 1);
+    world.network.partition('a', 'b');
+    client.connection.send(frame(1));
+    await world.simulation.runFor(1_000);
+    expect(accepted[0]?.frames).toEqual([]);
+  });
+
   it('blocks one way only', async () => {
     const [client, server] = await pair();
     world.network.block('b', 'a');
@@ -174,6 +186,8 @@ describe('a simulated network', () => {
     it('lets nothing that still runs of it reach anybody', async () => {
       const [client, server] = await pair();
       const dead = nodeA;
+      const closing = connect();
+      closing.connection.destroy('just before');
       world.crash('a');
       client.connection.send(frame(1));
       const ghost = connect(dead);
@@ -182,6 +196,7 @@ describe('a simulated network', () => {
       void listen(dead).then(() => (listening = true));
       await world.simulation.runFor(60_000);
       expect(server.frames).toEqual([]);
+      expect(closing.closes).toEqual([]);
       expect([accepted.length, ghost.opens, ghost.closes.length, listening]).toEqual([1, 0, 0, false]);
     });
   });
