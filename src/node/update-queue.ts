@@ -321,6 +321,8 @@ export class UpdateQueue implements StepWorld {
     this.count('batches_failed', 1);
     this.log('error', 'a batch failed; refusing writes until the storage answers', { error: String(cause) });
     this.readOnly = true;
+    // What the batch was to reserve is not reserved.
+    this.clockReservation.untilMs = 0;
     this.#inbox = [];
     this.#setup.outputs.failed(error);
     this.#reopenReplicas();
