@@ -145,6 +145,16 @@ export class SimCluster {
     );
   }
 
+  /** Runs until these two sides know that they cannot reach each other (a side that is down knows nothing). */
+  parted(name: string, others: readonly string[]): Promise<void> {
+    const sees = (from: string, to: string): boolean =>
+      this.running(from) &&
+      this.node(from)
+        .status()
+        .peers.some((peer) => peer.node === to && peer.reachable);
+    return this.simulation.runUntil(() => others.every((other) => !sees(name, other) && !sees(other, name)));
+  }
+
   connect(
     name: string,
     options: { readonly timeoutMs?: number; readonly seeds?: readonly string[] } = {},
