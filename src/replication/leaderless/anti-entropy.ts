@@ -20,6 +20,7 @@ import {
   leafOfKey,
   LEAVES_PER_BRANCH,
   recordDigest,
+  hashAt,
 } from '../shared/hash-tree.js';
 import type { Effects, ReplicaEvent, Turn } from '../strategy.js';
 import type { GroupMembers } from './group-members.js';
@@ -29,6 +30,7 @@ import type { RecordRepair } from './record-repair.js';
 import {
   COMPARE_AGAIN_MS,
   COMPARE_MS,
+  DIFFERING_ROUNDS_MAX,
   PACED_CHUNK_ENTRIES,
   PACED_CHUNK_PAUSE_MS,
   RECOUNT_MS,
@@ -37,10 +39,17 @@ import {
 
 type Scanned = Extract<ReplicaEvent, { readonly type: 'scanned' }>;
 
-/** Leaves that differed from a peer's at a time; a difference counts only when it is still there later. */
+/** A leaf that differs from a peer's: both hashes, and in how many comparisons in a row it has differed. */
+interface Suspect {
+  readonly mine: bigint;
+  readonly theirs: bigint;
+  readonly rounds: number;
+}
+
+/** The leaves that differed from a peer's at a time. */
 interface Suspicion {
   readonly atMs: number;
-  readonly leaves: ReadonlySet<number>;
+  readonly leaves: ReadonlyMap<number, Suspect>;
 }
 
 /** Leaves whose keys are being offered to a peer, and how far the scan has come. */
@@ -120,9 +129,14 @@ export class AntiEntropy {
         return;
       }
       case 'compare-leaves': {
-        const leaves = message.branches.flatMap(([branch, hashes]) =>
-          differingHashes(hashes, tree.leavesOf(branch)).map((leaf) => branch * LEAVES_PER_BRANCH + leaf),
-        );
+        const leaves = new Map<number, Suspect>();
+        for (const [branch, theirs] of message.branches) {
+          const mine = tree.leavesOf(branch);
+          for (const leaf of differingHashes(theirs, mine)) {
+            const suspect = { mine: hashAt(mine, leaf), theirs: hashAt(theirs, leaf), rounds: 1 };
+            leaves.set(branch * LEAVES_PER_BRANCH + leaf, suspect);
+          }
+        }
         this.#suspect(from, leaves, turn, effects);
         return;
       }
@@ -158,18 +172,27 @@ export class AntiEntropy {
     if (peer !== undefined) this.compareWith(peer, turn, effects);
   }
 
-  /** Leaves that differ now and differed a while ago are offered by both sides; new suspects are looked at again. */
-  #suspect(peer: NodeId, leaves: readonly number[], turn: Turn, effects: Effects): void {
+  /**
+   * A leaf that differs as it did a while ago is offered by both sides. One whose hashes have moved on is most likely being
+   * written, so it is looked at again; but not for ever, since a busy key must not hide a stale one beside it.
+   */
+  #suspect(peer: NodeId, leaves: ReadonlyMap<number, Suspect>, turn: Turn, effects: Effects): void {
     const before = this.#suspicions.get(peer);
-    const lasting =
-      before !== undefined && turn.monotonicMs - before.atMs >= COMPARE_AGAIN_MS / 2
-        ? leaves.filter((leaf) => before.leaves.has(leaf))
-        : [];
-    this.#suspicions.set(peer, { atMs: turn.monotonicMs, leaves: new Set(leaves) });
+    if (before !== undefined && turn.monotonicMs - before.atMs < COMPARE_AGAIN_MS / 2) return;
+    const lasting: number[] = [];
+    const now = new Map<number, Suspect>();
+    for (const [leaf, suspect] of leaves) {
+      const then = before?.leaves.get(leaf);
+      const rounds = (then?.rounds ?? 0) + 1;
+      const still = then !== undefined && then.mine === suspect.mine && then.theirs === suspect.theirs;
+      if (still || rounds >= DIFFERING_ROUNDS_MAX) lasting.push(leaf);
+      else now.set(leaf, { ...suspect, rounds });
+    }
+    this.#suspicions.set(peer, { atMs: turn.monotonicMs, leaves: now });
     if (lasting.length > 0) {
       effects.send(peer, { type: 'differing-leaves', leaves: lasting });
       this.#offer(peer, lasting, effects);
-    } else if (leaves.length > 0) {
+    } else if (leaves.size > 0) {
       effects.setTimer(COMPARE_SOON + peer, COMPARE_AGAIN_MS);
     }
   }

@@ -30,6 +30,9 @@ export const COMPARE_MS = 4_000;
 /** Differences must outlast this before they are worth a scan: writes under way look like differences. */
 export const COMPARE_AGAIN_MS = 300;
 
+/** A leaf that keeps differing while its hashes keep moving is offered after so many comparisons. */
+export const DIFFERING_ROUNDS_MAX = 10;
+
 /** Keys read per chunk when leaves are offered or a tree is counted, and the pause after each chunk. */
 export const PACED_CHUNK_ENTRIES = 256;
 export const PACED_CHUNK_PAUSE_MS = 5;

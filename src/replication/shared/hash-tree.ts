@@ -101,3 +101,10 @@ export function differingHashes(a: Uint8Array, b: Uint8Array): number[] {
   }
   return differing;
 }
+
+/** The hash at a position of a hash list. */
+export function hashAt(hashes: Uint8Array, position: number): bigint {
+  return new DataView(hashes.buffer, hashes.byteOffset, hashes.byteLength).getBigUint64(
+    position * HASH_BYTES,
+  );
+}
