@@ -21,6 +21,7 @@ import type { Simulation } from './scheduler.js';
 import { Journal, type JournalEntry } from './journal.js';
 import { SortedStore, type Change } from './sorted-store.js';
 import { SimulatedStorage } from './storage.js';
+import { copyOf } from './bytes.js';
 
 export interface DiskTimes {
   readonly writeMs: Range;
@@ -144,7 +145,8 @@ export class SimulatedDisk {
   /** Flips one bit of a stored value, as a failing medium does. Returns whether there was one to flip. */
   flipByte(key: string, offset?: number): boolean {
     // A copy: the process that wrote the value may still hold the bytes, and its memory is not what fails.
-    const value = this.#journal.store.get(key)?.slice();
+    const stored = this.#journal.store.get(key);
+    const value = stored === undefined ? undefined : copyOf(stored);
     if (value === undefined || value.length === 0) return false;
     const at = offset ?? this.#random.integer(value.length);
     value[at] = (value[at] as number) ^ (1 << this.#random.integer(8));
@@ -177,7 +179,8 @@ export class SimulatedDisk {
 
   /** What is stored under a key, past the handle: for tests. */
   peek(key: string): Uint8Array | undefined {
-    return this.#journal.store.get(key)?.slice();
+    const stored = this.#journal.store.get(key);
+    return stored === undefined ? undefined : copyOf(stored);
   }
 
   /** The keys of a range, past the handle: for tests. */
@@ -193,7 +196,8 @@ export class SimulatedDisk {
 
   read(key: string): Uint8Array | undefined {
     if (this.#damaged.has(key)) throw this.#corrupt(key);
-    return this.#journal.store.get(key)?.slice();
+    const stored = this.#journal.store.get(key);
+    return stored === undefined ? undefined : copyOf(stored);
   }
 
   /** Reads now, answers later: the answer is a snapshot of the call. */
@@ -204,7 +208,7 @@ export class SimulatedDisk {
     if (limit > 0) {
       for (const [key, value] of this.#journal.store.entries(range)) {
         if (this.#damaged.has(key)) damaged ??= key;
-        found.push([key, value.slice()]);
+        found.push([key, copyOf(value)]);
         bytes += key.length + value.length;
         if (found.length >= limit || bytes >= bytesMax) break;
       }

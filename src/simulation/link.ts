@@ -10,6 +10,7 @@ import type { Cancel, Connection, ConnectionHandlers } from '../runtime/runtime.
 import { Pipe, type Packet, type Path } from './pipe.js';
 import type { Range } from './random.js';
 import type { Simulation } from './scheduler.js';
+import { copyOf } from './bytes.js';
 
 /** What a peer hears whose connection was cut off. */
 const CONNECTION_LOST = 'connection lost';
@@ -198,7 +199,7 @@ export class Link {
     const { lossRate, corruptionRate } = path.conditions();
     const lost = path.random.chance(lossRate);
     // The receiver owns what it gets, so it never gets the sender's own array.
-    const bytes = frame.slice();
+    const bytes = copyOf(frame);
     if (path.random.chance(corruptionRate) && bytes.length > 0) flipBit(bytes, path);
     if (lost) {
       this.pipeFrom(end).break();

@@ -5,6 +5,7 @@
  */
 import { compareKeys } from '../core/text-order.js';
 import type { StorageEntry, StorageRange } from '../runtime/runtime.js';
+import { copyOf } from './bytes.js';
 
 /** A put, or with an undefined value a delete. */
 export type Change = readonly [key: string, value: Uint8Array | undefined];
@@ -45,7 +46,7 @@ export class SortedStore {
   /** An independent copy. */
   copy(): SortedStore {
     const copy = new SortedStore();
-    for (const [key, value] of this.#values) copy.#values.set(key, value.slice());
+    for (const [key, value] of this.#values) copy.#values.set(key, copyOf(value));
     copy.#keys = [...this.#keys];
     copy.#bytes = this.#bytes;
     return copy;

@@ -6,6 +6,7 @@ import { TrefoilError } from '../core/errors.js';
 import { invariant } from '../core/invariant.js';
 import type { Storage, StorageBatch, StorageEntry, StorageRange } from '../runtime/runtime.js';
 import type { Change } from './sorted-store.js';
+import { copyOf } from './bytes.js';
 
 /** What a handle needs of the disk under it. */
 export interface DiskAccess {
@@ -84,7 +85,7 @@ class SimulatedBatch implements StorageBatch {
   put(key: string, value: Uint8Array): void {
     invariant(!this.#used, 'a batch is used once');
     // The caller may reuse its bytes after this call, as with LevelDB.
-    this.#changes.push([key, value.slice()]);
+    this.#changes.push([key, copyOf(value)]);
   }
 
   delete(key: string): void {
