@@ -1,8 +1,7 @@
 /** The demo's photos: a made-up album, or the JPEG files of a folder. */
-import { readdirSync } from 'node:fs';
-import { extname, join, relative } from 'node:path';
 import { TrefoilError } from '../../core/errors.js';
 import { generateAlbum, type NewPhoto } from '../../photos/index.js';
+import { findPhotos } from '../find-photos.js';
 import { readPhoto } from '../read-photo.js';
 import { formatCount } from '../table.js';
 
@@ -11,12 +10,17 @@ export interface SourcePhoto {
   readonly colour: Float32Array | undefined;
 }
 
+/** A file that is no photo after all, and why. */
+export interface UnreadablePhoto {
+  readonly unreadable: string;
+}
+
 export interface AlbumSource {
   /** What the demo says of it. */
   readonly title: string;
   readonly total: number;
-  /** One photo after another; undefined for a file that cannot be read. */
-  photos(): AsyncIterable<SourcePhoto | undefined>;
+  /** One photo after another. */
+  photos(): AsyncIterable<SourcePhoto | UnreadablePhoto>;
 }
 
 const SEED = 2004;
@@ -35,36 +39,20 @@ export function generatedSource(count: number): AlbumSource {
   };
 }
 
-/** The JPEG files under a folder. Throws `BadRequest` where there is none. */
-export function folderSource(folder: string, limit: number): AlbumSource {
-  const files = jpegFiles(folder).slice(0, limit);
+/** The photos in a folder and the folders in it. Rejects with `BadRequest` where there is none. */
+export async function folderSource(folder: string, limit: number): Promise<AlbumSource> {
+  const files = (await findPhotos(folder)).photos.slice(0, limit);
   if (files.length === 0) throw new TrefoilError('BadRequest', `${folder} holds no JPEG files`);
   return {
     title: `${formatCount(files.length)} photos of ${folder}`,
     total: files.length,
     async *photos() {
-      for (const file of files) {
-        const reading = await readPhoto(file);
-        yield reading.type === 'unreadable'
-          ? undefined
-          : {
-              photo: { ...reading.photo, user: DEMO_USER, path: relative(folder, file) },
-              colour: reading.colour,
-            };
+      for (const { path, relativePath } of files) {
+        const reading = await readPhoto(path);
+        if (reading.type === 'unreadable') yield { unreadable: `${relativePath}: ${reading.reason}` };
+        else
+          yield { photo: { ...reading.photo, user: DEMO_USER, path: relativePath }, colour: reading.colour };
       }
     },
   };
-}
-
-function jpegFiles(folder: string): string[] {
-  let names: string[];
-  try {
-    names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
-  } catch (error) {
-    throw new TrefoilError('BadRequest', `cannot read ${folder}: ${(error as Error).message}`);
-  }
-  return names
-    .filter((name) => ['.jpg', '.jpeg'].includes(extname(name).toLowerCase()))
-    .sort()
-    .map((name) => join(folder, name));
 }

@@ -15,6 +15,8 @@ const UNLUCKY: DemoNode = 'n3';
 
 const NEW_SEED = 77;
 const WRITERS = 16;
+/** Edits, and as many new photos; more for a large album. */
+const WRITES_MIN = 60;
 const READS = 500;
 /** The node dies when this part of the act's writes is done. */
 const KILL_AT = 0.2;
@@ -24,10 +26,11 @@ const LEVEL_MS_MAX = 40_000;
 export async function killAndGoOn(stage: Stage, album: StoredAlbum): Promise<void> {
   const { narrator, store, cluster, ledger } = stage;
   narrator.act(`SIGKILL for ${VICTIM}, in the middle of writes`);
-  const edits = album.photoIds.slice(1, 1 + Math.ceil(album.photoIds.length / 20));
+  const count = Math.max(WRITES_MIN, Math.ceil(album.photoIds.length / 20));
+  const edits = album.photoIds.slice(1, 1 + count);
   const works = [
     ...edits.map((id) => () => store.edit(id, (photo) => ({ tags: [...photo.tags, 'seen'] }))),
-    ...[...generateAlbum({ seed: NEW_SEED, photos: edits.length })].map(
+    ...[...generateAlbum({ seed: NEW_SEED, photos: count })].map(
       ({ photo }) =>
         () =>
           store.add({ ...photo, user: `${photo.user}-new` }),
@@ -49,7 +52,7 @@ export async function killAndGoOn(stage: Stage, album: StoredAlbum): Promise<voi
     slowestMs = Math.max(slowestMs, performance.now() - startedMs);
     progress.add();
     done++;
-    if (done === Math.ceil(works.length * KILL_AT)) void cluster.process(VICTIM).kill();
+    if (done === Math.ceil(works.length * KILL_AT)) void cluster.killNode(VICTIM);
   });
   progress.done();
   await cluster.process(VICTIM).exited;
@@ -73,7 +76,7 @@ async function readOn({ narrator, store }: Stage, album: StoredAlbum): Promise<v
   });
   const all = found === asked.length;
   narrator.figure('photos read with two nodes', `${found} of ${asked.length}`, all ? 'good' : 'bad');
-  if (!all) throw new Error(`only ${found} of ${asked.length} photos could be read`);
+  if (!all) throw new TrefoilError('Internal', `only ${found} of ${asked.length} photos could be read`);
 }
 
 /** Starts the node again and waits until no hint for it is left. */
@@ -100,7 +103,10 @@ export async function bringBack(stage: Stage): Promise<void> {
   );
   progress.done();
   if (level === undefined)
-    throw new Error(`${left} hints were not handed over within ${formatDuration(LEVEL_MS_MAX)}`);
+    throw new TrefoilError(
+      'Internal',
+      `${left} hints were not handed over within ${formatDuration(LEVEL_MS_MAX)}`,
+    );
   narrator.figure('handed over after', formatDuration(performance.now() - startedMs));
   narrator.figure(
     'hints delivered',
@@ -135,7 +141,10 @@ export async function loseDisk(stage: Stage): Promise<void> {
   for (const reader of readers.values()) reader.close();
   progress.done();
   if (level === undefined)
-    throw new Error(`${left.length} keys were not level after ${formatDuration(LEVEL_MS_MAX)}`);
+    throw new TrefoilError(
+      'Internal',
+      `${left.length} keys were not level after ${formatDuration(LEVEL_MS_MAX)}`,
+    );
   narrator.figure('keys it holds again', ledger.keys, 'good');
   narrator.figure('brought level by anti-entropy after', formatDuration(performance.now() - startedMs));
   await pollUntil(async () => (seeEachOther(await readNodeStates(db)) ? true : undefined), {

@@ -2,14 +2,18 @@
  * The demo's cluster: three real node processes over LevelDB in a temporary folder, on free ports.
  * Whatever happens, `dispose` ends the processes and removes the folder.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { TrefoilError } from '../../core/errors.js';
 import { freePorts } from '../free-ports.js';
 import { spawnNode, type NodeProcess } from '../node-process.js';
 
 export const DEMO_CLUSTER = 'trefoil-demo';
 export const DEMO_NODES = ['n1', 'n2', 'n3'] as const;
+/** Of a node that ended by itself. */
+const LOG_LINES_SHOWN = 3;
+
 export type DemoNode = (typeof DEMO_NODES)[number];
 
 export class DemoCluster {
@@ -17,6 +21,12 @@ export class DemoCluster {
   readonly configFile: string;
   readonly seeds: readonly string[];
   readonly #processes = new Map<DemoNode, NodeProcess>();
+  /** Starts that were ever made: one may still be under way when all is to end. */
+  readonly #starting: Promise<NodeProcess>[] = [];
+  /** Those that were told to end. */
+  readonly #ending = new Set<NodeProcess>();
+  /** Those that ended of themselves. */
+  readonly #ended: DemoNode[] = [];
 
   private constructor(folder: string, ports: readonly number[]) {
     this.folder = folder;
@@ -37,38 +47,70 @@ export class DemoCluster {
 
   /** Starts a node that does not run. */
   async startNode(id: DemoNode): Promise<void> {
-    const logFile = join(this.folder, `${id}.log`);
-    this.#processes.set(id, await spawnNode({ configFile: this.configFile, id, logFile, logLevel: 'warn' }));
-  }
-
-  /** Kills a node and throws its data away. */
-  async loseDisk(id: DemoNode): Promise<void> {
-    await this.process(id).kill();
-    rmSync(join(this.folder, id), { recursive: true, force: true });
+    const logFile = this.#logFile(id);
+    const starting = spawnNode({ configFile: this.configFile, id, logFile, logLevel: 'warn' });
+    this.#starting.push(starting);
+    const node = await starting;
+    this.#processes.set(id, node);
+    void node.exited.then(() => {
+      if (!this.#ending.has(node)) this.#ended.push(id);
+    });
   }
 
   process(id: DemoNode): NodeProcess {
     const running = this.#processes.get(id);
-    if (running === undefined) throw new Error(`${id} was not started`);
+    if (running === undefined) throw new TrefoilError('Internal', `${id} was not started`);
     return running;
+  }
+
+  /** SIGKILL; resolves when the process is gone. */
+  async killNode(id: DemoNode): Promise<void> {
+    const node = this.process(id);
+    this.#ending.add(node);
+    await node.kill();
+  }
+
+  /** Kills a node and throws its data away. */
+  async loseDisk(id: DemoNode): Promise<void> {
+    await this.killNode(id);
+    rmSync(join(this.folder, id), { recursive: true, force: true });
+  }
+
+  /** For each node that ended though nobody asked it to: its name and the last lines of its log. */
+  defects(): string[] {
+    return this.#ended.map((id) => {
+      const lines = readFileSync(this.#logFile(id), 'utf8').trimEnd().split('\n').slice(-LOG_LINES_SHOWN);
+      return [`${id} ended by itself; its log ends so:`, ...lines].join('\n  ');
+    });
   }
 
   /** Stops every node in order, so that the folder can be used again. */
   async stop(): Promise<void> {
-    await Promise.all([...this.#processes.values()].map((node) => node.stop()));
+    await Promise.all(this.#allEnding().map((node) => node.stop()));
   }
 
   /** Ends every process at once and, unless it is to be kept, removes the folder. */
   async dispose(keep: boolean): Promise<void> {
-    await Promise.all([...this.#processes.values()].map((node) => node.kill()));
+    await Promise.allSettled(this.#starting);
+    await Promise.all(this.#allEnding().map((node) => node.kill()));
     if (!keep) rmSync(this.folder, { recursive: true, force: true });
   }
 
   /** The same without waiting, for when this program is ending. */
   disposeNow(keep: boolean): void {
-    for (const node of this.#processes.values()) node.signal('SIGKILL');
+    for (const node of this.#allEnding()) node.signal('SIGKILL');
     // The dying processes may still add files: try again.
     if (!keep) rmSync(this.folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+  }
+
+  #allEnding(): NodeProcess[] {
+    const all = [...this.#processes.values()];
+    for (const node of all) this.#ending.add(node);
+    return all;
+  }
+
+  #logFile(id: DemoNode): string {
+    return join(this.folder, `${id}.log`);
   }
 }
 

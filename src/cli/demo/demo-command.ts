@@ -66,7 +66,7 @@ export const demoCommand: CommandModule<object, DemoArguments> = {
 async function runDemo(argv: DemoArguments): Promise<void> {
   const context = cliContext(argv);
   const source =
-    argv.photos === undefined ? generatedSource(argv.count) : folderSource(argv.photos, argv.count);
+    argv.photos === undefined ? generatedSource(argv.count) : await folderSource(argv.photos, argv.count);
   const narrator = new Narrator(argv.json ? process.stderr : process.stdout);
   const cluster = await DemoCluster.prepare();
   const interrupt = onInterrupt(narrator, cluster, argv.keep);
@@ -81,6 +81,10 @@ async function runDemo(argv: DemoArguments): Promise<void> {
     );
     tryNext(narrator, cluster, argv.keep);
     if (context.json) context.printJson({ ...outcome, seconds: Number(narrator.elapsedS.toFixed(1)) });
+  } catch (error) {
+    narrator.interrupt();
+    cluster.defects().forEach((defect) => context.note(defect));
+    throw error;
   } finally {
     narrator.interrupt();
     await cluster.dispose(argv.keep);
@@ -121,15 +125,19 @@ async function play(narrator: Narrator, cluster: DemoCluster, source: AlbumSourc
   }
 }
 
+/** What to type next, as it works from where the demo was started. */
 function tryNext(narrator: Narrator, cluster: DemoCluster, keep: boolean): void {
+  const trefoil = process.env['npm_lifecycle_event'] === 'demo' ? 'npm run -s trefoil --' : 'trefoil';
   const config = keep ? shellWord(cluster.configFile) : 'cluster-configs/local-3.yaml';
   narrator.line();
   narrator.line('Try next:');
-  narrator.line(`  trefoil cluster up --config ${config}`);
+  narrator.line(`  ${trefoil} cluster up --config ${config}`);
   if (keep) narrator.line(`  export TREFOIL_SEEDS=${cluster.seeds[0] ?? ''}`);
-  narrator.line('  trefoil photos import ~/Pictures --user me');
-  narrator.line('  trefoil put greeting hello && trefoil get greeting --explain');
-  narrator.line(`  trefoil cluster status --config ${config}`);
+  narrator.line(`  ${trefoil} photos import ~/Pictures --user me`);
+  narrator.line(`  ${trefoil} photos list --user me`);
+  narrator.line(`  ${trefoil} put greeting hello && ${trefoil} get greeting --explain`);
+  narrator.line(`  ${trefoil} cluster status --config ${config}`);
+  narrator.line(`  ${trefoil} cluster down --config ${config}`);
 }
 
 /** Ctrl-C, or the end of this process for any other reason: cleans up, then ends. */

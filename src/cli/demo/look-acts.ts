@@ -1,4 +1,5 @@
 /** Acts: what the album is good for, and what happens when two people edit one photo at once. */
+import { TrefoilError } from '../../core/errors.js';
 import { COLOUR_HISTOGRAM, photoKey, type Photo } from '../../photos/index.js';
 import type { Stage } from './demo-stage.js';
 import type { StoredAlbum } from './store-act.js';
@@ -35,7 +36,8 @@ export async function editAtOnce(stage: Stage, album: StoredAlbum): Promise<void
   narrator.act('Two people edit one photo at once');
   const photos = db.namespace<Photo>('photos');
   const { value: photo, context } = await photos.get(photoKey(photoId));
-  if (photo === undefined || context === undefined) throw new Error('the first photo cannot be read');
+  if (photo === undefined || context === undefined)
+    throw new TrefoilError('Internal', 'the first photo cannot be read');
   const titled = { ...photo, title: 'The one for the wall', titleSetAtMs: photo.titleSetAtMs + 1 };
   const tagged = { ...photo, tags: [...photo.tags, 'print-me'].sort() };
   await Promise.all([
@@ -50,7 +52,10 @@ export async function editAtOnce(stage: Stage, album: StoredAlbum): Promise<void
   narrator.say(`  title "${merged.title}", tags ${merged.tags.join(' ')}`);
   const left = await store.conflicts(photoId);
   if (siblings.length !== 2 || left.length !== 0)
-    throw new Error(`${siblings.length} siblings before, ${left.length} after: expected 2 and none`);
+    throw new TrefoilError(
+      'Internal',
+      `${siblings.length} siblings before, ${left.length} after: expected 2 and none`,
+    );
 }
 
 function photoLine(photo: Photo): string {

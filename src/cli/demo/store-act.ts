@@ -17,17 +17,23 @@ export interface StoredAlbum {
 const CHUNK = 64;
 const CHUNKS_AT_ONCE = 4;
 
+const UNREADABLE_SHOWN = 5;
+
 export async function storeAlbum(stage: Stage): Promise<StoredAlbum> {
   const { narrator, source, ledger } = stage;
   narrator.act(source.title);
   const progress = narrator.progress('storing', source.total);
   const startedMs = performance.now();
   const stored: { readonly photo: Photo; readonly hasFeature: boolean }[] = [];
-  let unreadable = 0;
+  const unreadable: string[] = [];
   await forEachAtOnce(chunked(source.photos(), CHUNK), CHUNKS_AT_ONCE, async (chunk) => {
-    const readable = chunk.filter((item) => item !== undefined);
-    unreadable += chunk.length - readable.length;
-    stored.push(...(await storeChunk(stage, readable)));
+    unreadable.push(...chunk.flatMap((item) => ('unreadable' in item ? [item.unreadable] : [])));
+    stored.push(
+      ...(await storeChunk(
+        stage,
+        chunk.filter((item): item is SourcePhoto => !('unreadable' in item)),
+      )),
+    );
     progress.add(chunk.length);
   });
   progress.done();
@@ -35,7 +41,8 @@ export async function storeAlbum(stage: Stage): Promise<StoredAlbum> {
   const features = stored.filter(({ hasFeature }) => hasFeature).length;
   narrator.figure('photos stored', stored.length);
   narrator.figure('features stored', features);
-  if (unreadable > 0) narrator.figure('files that could not be read', unreadable);
+  if (unreadable.length > 0) narrator.figure('files that could not be read', unreadable.length);
+  unreadable.slice(0, UNREADABLE_SHOWN).forEach((file) => narrator.say(`  ${file}`));
   narrator.figure(
     'acknowledged writes',
     `${formatCount(ledger.writes)} in ${formatDuration(tookMs)}, ${formatCount((1000 * ledger.writes) / tookMs)} a second`,
