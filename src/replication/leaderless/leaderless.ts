@@ -13,7 +13,6 @@ import type { NodeId } from '../../core/ids.js';
 import { unreachable } from '../../core/invariant.js';
 import type { Fetch, Store } from '../../protocol/leaderless-messages.js';
 import type { PeerMessage } from '../../protocol/messages.js';
-import { checkRecord } from '../../protocol/record-codec.js';
 import type {
   Effects,
   Replica,
@@ -171,13 +170,10 @@ class LeaderlessReplica implements Replica {
   }
 
   #store(from: NodeId, { sequence, key, record }: Store, turn: Turn, effects: Effects): void {
-    if (turn.writesRefused !== null || !checkRecord(record)) {
-      effects.send(from, { type: 'store-result', sequence, status: 'refused' });
-      return;
-    }
-    const absorbed = this.#records.absorb(turn, effects, key, record);
+    const absorbed =
+      turn.writesRefused === null ? this.#records.absorb(turn, effects, key, record) : 'unusable';
     if (absorbed === 'corrupt') this.#repair.begin(key, turn, effects);
-    const status = absorbed === 'corrupt' ? 'corrupt' : 'stored';
+    const status = absorbed === 'corrupt' ? 'corrupt' : absorbed === 'unusable' ? 'refused' : 'stored';
     effects.send(from, { type: 'store-result', sequence, status });
   }
 

@@ -5,7 +5,6 @@
  * and nothing is written over it but its repair (`restore`). Every write goes through `#put`, so the tree
  * and the store cannot disagree.
  */
-import { TrefoilError } from '../../core/errors.js';
 import { mergeRecords, type KeyRecord } from '../../core/record.js';
 import { checkRecord, decodeRecord, encodeRecord, recordHeader } from '../../protocol/record-codec.js';
 import { RecountedTree } from './recounted-tree.js';
@@ -36,15 +35,15 @@ export class LocalRecords {
 
   /**
    * Merges a record from elsewhere into the local one. `corrupt`: the local copy is damaged and was left alone.
-   * Throws `RecordCorrupt` where the incoming bytes are.
+   * `unusable`: the incoming bytes are damaged.
    */
   absorb(
     turn: Turn,
     effects: Effects,
     key: string,
     incoming: Uint8Array,
-  ): 'changed' | 'unchanged' | 'corrupt' {
-    if (!checkRecord(incoming)) throw new TrefoilError('RecordCorrupt', 'a record arrived damaged');
+  ): 'changed' | 'unchanged' | 'corrupt' | 'unusable' {
+    if (!checkRecord(incoming)) return 'unusable';
     const local = this.read(turn, key);
     if (local === 'corrupt') return 'corrupt';
     if (local === null) {

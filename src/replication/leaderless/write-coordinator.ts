@@ -42,6 +42,12 @@ import { WriteTally } from './write-tally.js';
 
 type PutRequest = Extract<ReplicaEvent, { readonly type: 'request' }> & { readonly operation: PutOperation };
 
+/** What this replica holds of the key, as read in this step. */
+interface LocalState {
+  readonly bytes: Uint8Array | null;
+  readonly record: KeyRecord;
+}
+
 /** A write that has been minted and waits for W replicas. */
 interface OpenWrite {
   readonly request: RequestHandle;
@@ -87,7 +93,7 @@ export class WriteCoordinator {
     const { key, context } = put.operation;
     const seen = context === null ? EMPTY_CONTEXT : decodeContext(key, context);
     const local = this.#admit(put, turn, effects);
-    if (put.operation.attempt === 0 && seen.dots.every((dot) => covers(local.context, dot))) {
+    if (put.operation.attempt === 0 && seen.dots.every((dot) => covers(local.record.context, dot))) {
       this.#mint(put, seen, local, turn, effects);
       return;
     }
@@ -107,7 +113,7 @@ export class WriteCoordinator {
     }
   }
 
-  #admit(put: PutRequest, turn: Turn, effects: Effects): KeyRecord {
+  #admit(put: PutRequest, turn: Turn, effects: Effects): LocalState {
     if (put.deadlineMs <= turn.monotonicMs) {
       throw new TrefoilError('DeadlineExceeded', 'the time for this write was over before it began');
     }
@@ -123,7 +129,7 @@ export class WriteCoordinator {
         `the copy on ${this.#members.self} is damaged and under repair`,
       );
     }
-    return stored === null ? EMPTY_RECORD : decodeRecord(stored);
+    return { bytes: stored, record: stored === null ? EMPTY_RECORD : decodeRecord(stored) };
   }
 
   #required(put: PutRequest): number {
@@ -146,17 +152,19 @@ export class WriteCoordinator {
     if (waiting === 0) return proceed(turn, effects);
     for (const peer of asked) {
       this.#calls.fetch(effects, peer, key, put.deadlineMs, (answer, turnNow, effectsNow) => {
-        if (answer?.record) this.#records.absorb(turnNow, effectsNow, key, answer.record);
+        if (answer?.record && turnNow.writesRefused === null) {
+          this.#records.absorb(turnNow, effectsNow, key, answer.record);
+        }
         if (--waiting === 0) proceed(turnNow, effectsNow);
       });
     }
   }
 
-  #afterLook(put: PutRequest, seen: CausalContext, local: KeyRecord, turn: Turn, effects: Effects): void {
+  #afterLook(put: PutRequest, seen: CausalContext, local: LocalState, turn: Turn, effects: Effects): void {
     const { operation, attempt } = put.operation;
-    const known = dotsOfOperation(local, operation)[0];
-    if (known !== undefined) return this.#spread(put, seen, known, local, turn, effects);
-    if (attempt > 0 && forgetsOperations(local)) {
+    const known = dotsOfOperation(local.record, operation)[0];
+    if (known !== undefined) return this.#spread(put, seen, known, local, local.record, turn, effects);
+    if (attempt > 0 && forgetsOperations(local.record)) {
       throw new TrefoilError(
         'OperationForgotten',
         'the key has been written too often since to tell whether the first attempt arrived',
@@ -165,23 +173,24 @@ export class WriteCoordinator {
     this.#mint(put, seen, local, turn, effects);
   }
 
-  #mint(put: PutRequest, seen: CausalContext, local: KeyRecord, turn: Turn, effects: Effects): void {
+  #mint(put: PutRequest, seen: CausalContext, local: LocalState, turn: Turn, effects: Effects): void {
     const { namespace } = this.#members;
+    const { record } = local;
     const { value, operation, ttlMs } = put.operation;
     const covered =
-      namespace.conflict === 'lww' ? { ...seen, vector: join(seen.vector, local.context) } : seen;
-    checkSiblings(siblingsBeside(local, covered), value);
+      namespace.conflict === 'lww' ? { ...seen, vector: join(seen.vector, record.context) } : seen;
+    checkSiblings(siblingsBeside(record, covered), value);
     const ttl = ttlMs === 0 ? namespace.ttlMs : ttlMs;
     const written: Sibling = {
       dot: turn.mint(),
-      hlc: turn.tick(Math.max(seen.hlc, highestHlc(local))),
+      hlc: turn.tick(Math.max(seen.hlc, highestHlc(record))),
       operation,
       expiresAt: value === null || ttl === 0 ? 0 : turn.wallMs + ttl,
       value,
     };
-    const lost = namespace.conflict === 'lww' ? Math.max(0, local.siblings.length - 1) : 0;
+    const lost = namespace.conflict === 'lww' ? Math.max(0, record.siblings.length - 1) : 0;
     if (lost > 0) effects.count('conflicts_settled', lost);
-    this.#spread(put, seen, written.dot, applyWrite(local, covered, written), turn, effects);
+    this.#spread(put, seen, written.dot, local, applyWrite(record, covered, written), turn, effects);
   }
 
   /** Puts the record here, sends it to the others, and opens the tally. */
@@ -189,16 +198,15 @@ export class WriteCoordinator {
     put: PutRequest,
     seen: CausalContext,
     dot: Dot,
+    before: LocalState,
     record: KeyRecord,
     turn: Turn,
     effects: Effects,
   ): void {
     const { self, peers } = this.#members;
     const { key } = put.operation;
-    const before = this.#records.read(turn, key);
-    if (before === 'corrupt') throw new TrefoilError('RecordCorrupt', `the copy on ${self} is damaged`);
     const bytes = encodeRecord(record);
-    this.#records.write(effects, key, before, bytes);
+    this.#records.write(effects, key, before.bytes, bytes);
 
     const token = this.#nextToken++;
     const asked = (replica: NodeId): boolean => replica === self || turn.reachable(replica);
