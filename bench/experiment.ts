@@ -10,6 +10,7 @@
  * would be measured as if it were this one's. Each run starts from empty folders and fresh processes; the
  * preload and a discarded warm-up before each window let the JIT settle.
  */
+import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LoadMeasure, Scenario } from './load-messages.js';
@@ -50,6 +51,9 @@ export async function runExperiment(
   onProgress: (what: string) => void,
 ): Promise<Sample[]> {
   const folder = await mkdtemp(join(plan.dataParent, 'trefoil-bench-'));
+  // Also where a signal ends the program; processes that were just killed may still hold it for a moment.
+  const onExit = (): void => rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  process.once('exit', onExit);
   try {
     const samples: Sample[] = [];
     for (let run = 1; run <= plan.runs; run++) {
@@ -63,6 +67,7 @@ export async function runExperiment(
     return samples;
   } finally {
     await rm(folder, { recursive: true, force: true });
+    process.off('exit', onExit);
   }
 }
 

@@ -10,6 +10,7 @@ import { hideBin } from 'yargs/helpers';
 import { runExperiment, type ExperimentPlan } from './experiment.js';
 import type { Scenario } from './load-messages.js';
 import { describeMachine, type Machine } from './machine.js';
+import { killAll } from './processes.js';
 import { summarize, table } from './report.js';
 import { barePipeline, trefoil, type Subject } from './subjects.js';
 import { WORKLOADS, type Workload } from './workload.js';
@@ -58,7 +59,7 @@ function parseArguments(): BenchArguments {
       requiresArg: true,
       coerce: (text: unknown) => listOf(text, workloadOf),
     })
-    .option('seconds', { describe: 'length of each measured window', type: 'number', default: 3 })
+    .option('seconds', { describe: 'length of each measured window', type: 'number', default: 2.5 })
     .option('records', { describe: 'photos stored beforehand', type: 'number', default: 20_000 })
     .option('runs', { describe: 'repetitions; medians are reported', type: 'number', default: 3 })
     .option('durability', { choices: ['sync', 'buffered'] as const, default: 'sync' as const })
@@ -136,7 +137,20 @@ function introduction(plan: ExperimentPlan, machine: Machine): string {
   ].join('\n');
 }
 
+/** Exit codes as a shell gives them for these signals. */
+const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
+
+function endOnSignals(): void {
+  for (const [signal, code] of Object.entries(SIGNALS)) {
+    process.once(signal, () => {
+      killAll();
+      process.exit(code);
+    });
+  }
+}
+
 async function main(): Promise<void> {
+  endOnSignals();
   const argv = parseArguments();
   const plan = planOf(argv);
   const machine = describeMachine(plan.dataParent);

@@ -9,6 +9,19 @@ const READY_MS_MAX = 20_000;
 const STOP_MS_MAX = 12_000;
 const STDERR_CHARS_MAX = 4096;
 
+const alive = new Set<ChildProcess>();
+
+/** Ends every process started here, at once: for when this program itself is told to end. */
+export function killAll(): void {
+  for (const child of alive) child.kill('SIGKILL');
+}
+
+function remember(child: ChildProcess): ChildProcess {
+  alive.add(child);
+  child.once('exit', () => alive.delete(child));
+  return child;
+}
+
 export interface ServerProcess {
   readonly pid: number;
   /** SIGTERM, and SIGKILL if it takes too long. Resolves when it is gone. */
@@ -34,6 +47,7 @@ export async function startServer(command: ServerCommand): Promise<ServerProcess
     [...profileFlags(command.cpuProfileDir), command.program, ...command.args],
     { stdio: ['pipe', 'pipe', 'pipe'] },
   );
+  remember(child);
   child.stdin.on('error', () => undefined);
   const stderr = tailOf(child);
   const gone = exitOf(child);
@@ -54,11 +68,12 @@ export async function startServer(command: ServerCommand): Promise<ServerProcess
 
 /** Forks a program of this folder, to be talked to by messages. Its stderr is this program's. */
 export function forkProgram(file: string, cpuProfileDir?: string): ChildProcess {
-  return fork(programPath(file), {
+  const child = fork(programPath(file), {
     execArgv: profileFlags(cpuProfileDir),
     serialization: 'advanced',
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
+  return remember(child);
 }
 
 /** Resolves when the process is gone, killed if it does not go by itself in time. */
