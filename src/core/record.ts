@@ -21,6 +21,7 @@ import {
   covers,
   join,
   sameDot,
+  sameVector,
   withDot,
   type Dot,
   type VersionVector,
@@ -134,22 +135,48 @@ export function siblingsBeside(local: KeyRecord, seen: CausalContext): Sibling[]
 }
 
 /** The top K of all operations that the sources know, less those that a surviving sibling names itself. */
-function latestSuperseded(sources: readonly KeyRecord[], survivors: readonly Sibling[]): RecentOperation[] {
-  const known: RecentOperation[] = [];
-  const learn = (entry: RecentOperation): void => {
-    if (!known.some((k) => sameDot(k.dot, entry.dot))) {
-      known.push({ hlc: entry.hlc, operation: entry.operation, dot: entry.dot });
-    }
-  };
+function latestSuperseded(
+  sources: readonly KeyRecord[],
+  survivors: readonly Sibling[],
+): readonly RecentOperation[] {
+  const latest: RecentOperation[] = [];
   for (const source of sources) {
-    source.siblings.forEach(learn);
-    source.recentOperations.forEach(learn);
+    for (const sibling of source.siblings) learn(latest, sibling);
+    for (const operation of source.recentOperations) learn(latest, operation);
   }
-  survivors.forEach(learn);
-  known.sort((x, y) => y.hlc - x.hlc || compareDots(x.dot, y.dot));
-  return known
-    .slice(0, RECENT_OPERATIONS_MAX)
-    .filter((entry) => !survivors.some((s) => sameDot(s.dot, entry.dot)));
+  for (const sibling of survivors) learn(latest, sibling);
+  return latest
+    .filter((known) => !survivors.some((s) => sameDot(s.dot, known.dot)))
+    .map(({ hlc, operation, dot }) => ({ hlc, operation, dot }));
+}
+
+/** Keeps the latest K, newest first, each dot once. */
+function learn(latest: RecentOperation[], entry: RecentOperation): void {
+  let place = latest.length;
+  while (place > 0) {
+    const before = latest[place - 1] as RecentOperation;
+    const order = before.hlc - entry.hlc || compareDots(entry.dot, before.dot);
+    if (order === 0) return;
+    if (order > 0) break;
+    place--;
+  }
+  if (place >= RECENT_OPERATIONS_MAX) return;
+  latest.splice(place, 0, entry);
+  if (latest.length > RECENT_OPERATIONS_MAX) latest.pop();
+}
+
+/** Whether two records of one key are the same. A dot names its write; only expiry changes what stands under it. */
+export function sameRecord(a: KeyRecord, b: KeyRecord): boolean {
+  return (
+    a.siblings.length === b.siblings.length &&
+    a.recentOperations.length === b.recentOperations.length &&
+    sameVector(a.context, b.context) &&
+    a.siblings.every((s, i) => {
+      const other = b.siblings[i] as Sibling;
+      return sameDot(s.dot, other.dot) && (s.value === null) === (other.value === null);
+    }) &&
+    a.recentOperations.every((o, i) => sameDot(o.dot, (b.recentOperations[i] as RecentOperation).dot))
+  );
 }
 
 /** Whether the record may have forgotten operations: a retry that it does not know may then be an old one. */

@@ -27,10 +27,15 @@ export class BinaryWriter {
     const bytes = this.#bytes;
     let at = this.#length;
     let rest = value;
-    // Bit operators know 32 bits only.
+    // Bit operators know 32 bits only, and times have 51: four groups of seven come off with one division.
     while (rest > 0x7fff_ffff) {
-      bytes[at++] = (rest % 128) | 0x80;
-      rest = Math.floor(rest / 128);
+      const high = Math.floor(rest / 0x1000_0000);
+      let low = rest - high * 0x1000_0000;
+      for (let i = 0; i < 4; i++) {
+        bytes[at++] = (low & 0x7f) | 0x80;
+        low >>>= 7;
+      }
+      rest = high;
     }
     while (rest > 0x7f) {
       bytes[at++] = (rest & 0x7f) | 0x80;

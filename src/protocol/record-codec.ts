@@ -69,6 +69,11 @@ export function encodeRecord(record: KeyRecord): Uint8Array {
 /** The record of these bytes; its values are views of them. Throws `RecordCorrupt` for anything else. */
 export function decodeRecord(bytes: Uint8Array): KeyRecord {
   if (!checkRecord(bytes)) throw corrupt('its checksum or version is wrong');
+  return decodeCheckedRecord(bytes);
+}
+
+/** The same for bytes that have passed `checkRecord` already. */
+export function decodeCheckedRecord(bytes: Uint8Array): KeyRecord {
   const reader = new BinaryReader(bytes, HEADER_START, corrupt);
   const headerLength = reader.uint();
   const headerEnd = reader.position + headerLength;

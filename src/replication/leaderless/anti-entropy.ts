@@ -12,7 +12,7 @@
  */
 import type { NodeId } from '../../core/ids.js';
 import type { LeaderlessMessage } from '../../protocol/leaderless-messages.js';
-import { checkRecord, decodeRecord, encodeRecord, recordHeader } from '../../protocol/record-codec.js';
+import { checkRecord, decodeCheckedRecord, encodeRecord, recordHeader } from '../../protocol/record-codec.js';
 import { expireSiblings } from '../../core/record.js';
 import {
   differingHashes,
@@ -287,7 +287,7 @@ export class AntiEntropy {
     const local = this.#records.read(turn, key);
     if (local === 'corrupt') return this.#repair.begin(key, turn, effects);
     if (local === null || turn.writesRefused !== null) return;
-    const record = decodeRecord(local);
+    const record = decodeCheckedRecord(local);
     const expired = expireSiblings(record, turn.wallMs);
     if (expired !== record) this.#records.write(effects, key, local, encodeRecord(expired));
   }

@@ -5,8 +5,8 @@
  * and nothing is written over it but its repair (`restore`). Every write goes through `#put`, so the tree
  * and the store cannot disagree.
  */
-import { mergeRecords, type KeyRecord } from '../../core/record.js';
-import { checkRecord, decodeRecord, encodeRecord, recordHeader } from '../../protocol/record-codec.js';
+import { mergeRecords, sameRecord, type KeyRecord } from '../../core/record.js';
+import { checkRecord, decodeCheckedRecord, encodeRecord, recordHeader } from '../../protocol/record-codec.js';
 import { RecountedTree } from './recounted-tree.js';
 import type { Effects, Turn } from '../strategy.js';
 
@@ -51,9 +51,12 @@ export class LocalRecords {
       return 'changed';
     }
     if (sameBytes(local, incoming)) return 'unchanged';
-    const merged = encodeRecord(mergeRecords(decodeRecord(local), decodeRecord(incoming)));
-    if (sameBytes(local, merged)) return 'unchanged';
-    this.write(effects, key, local, merged);
+    const mine = decodeCheckedRecord(local);
+    const theirs = decodeCheckedRecord(incoming);
+    const merged = mergeRecords(theirs, mine);
+    if (sameRecord(merged, mine)) return 'unchanged';
+    // Nearly always the incoming record has seen all that the local one has: then its bytes are the merge.
+    this.write(effects, key, local, sameRecord(merged, theirs) ? incoming : encodeRecord(merged));
     return 'changed';
   }
 

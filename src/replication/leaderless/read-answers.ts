@@ -7,7 +7,7 @@
 import type { NodeId } from '../../core/ids.js';
 import { EMPTY_RECORD, mergeRecords, type KeyRecord } from '../../core/record.js';
 import type { ReplicaAnswer } from '../../protocol/messages.js';
-import { decodeRecord, encodeRecord } from '../../protocol/record-codec.js';
+import { decodeCheckedRecord, encodeRecord } from '../../protocol/record-codec.js';
 import { sameBytes } from './local-records.js';
 
 /** The stored bytes, null for an absent key, or why there are none. */
@@ -39,9 +39,9 @@ export class ReadAnswers {
     for (const answer of this.#answers.values()) {
       if (answer === null || typeof answer === 'string') continue;
       if (merged.bytes === null) {
-        merged = { record: decodeRecord(answer), bytes: answer };
+        merged = { record: decodeCheckedRecord(answer), bytes: answer };
       } else if (!sameBytes(merged.bytes, answer)) {
-        const record = mergeRecords(merged.record, decodeRecord(answer));
+        const record = mergeRecords(merged.record, decodeCheckedRecord(answer));
         merged = { record, bytes: encodeRecord(record) };
       }
     }

@@ -29,7 +29,7 @@ import { covers, join, sameDot, type Dot } from '../../core/version-vector.js';
 import { viewRecord } from '../../core/views.js';
 import { decodeContext, encodeContext } from '../../protocol/context-codec.js';
 import type { PutOperation } from '../../protocol/messages.js';
-import { decodeRecord, encodeRecord } from '../../protocol/record-codec.js';
+import { decodeCheckedRecord, encodeRecord } from '../../protocol/record-codec.js';
 import type { Effects, ReplicaEvent, RequestHandle, Turn } from '../strategy.js';
 import { explainWrite } from './explain.js';
 import { checkReachable, requiredReplicas, type GroupMembers } from './group-members.js';
@@ -129,7 +129,7 @@ export class WriteCoordinator {
         `the copy on ${this.#members.self} is damaged and under repair`,
       );
     }
-    return { bytes: stored, record: stored === null ? EMPTY_RECORD : decodeRecord(stored) };
+    return { bytes: stored, record: stored === null ? EMPTY_RECORD : decodeCheckedRecord(stored) };
   }
 
   #required(put: PutRequest): number {
