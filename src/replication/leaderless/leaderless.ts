@@ -28,7 +28,7 @@ import { HANDOFF, HintedHandoff } from './hinted-handoff.js';
 import { LocalRecords } from './local-records.js';
 import { PeerCalls } from './peer-calls.js';
 import { ReadCoordinator } from './read-coordinator.js';
-import { RecordRepair } from './record-repair.js';
+import { RecordRepair, REPAIR } from './record-repair.js';
 import { PAGE, SCAN, ScanCoordinator } from './scan-coordinator.js';
 import { SWEEP_MS } from './tuning.js';
 import { WriteCoordinator } from './write-coordinator.js';
@@ -192,6 +192,8 @@ class LeaderlessReplica implements Replica {
       this.#writes.sweep(turn, effects);
       this.#reads.sweep(turn, effects);
       this.#scans.sweep(turn, effects);
+    } else if (timer === REPAIR) {
+      this.#repair.resume(turn, effects);
     } else if (timer.startsWith(HANDOFF)) {
       this.#hints.begin(timer.slice(HANDOFF.length) as NodeId, turn, effects);
     } else {

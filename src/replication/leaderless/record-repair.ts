@@ -2,16 +2,22 @@
  * Repairs records whose local copy is damaged: asks every other replica, merges what they hold, and writes
  * that over the damage. Until then the key is neither merged from nor coordinated on here.
  *
+ * So many of them must answer that one holds what W replicas had acknowledged, this one included. With fewer
+ * the key stays unknown here: a stale copy written over the damage would count in quorums as if it were current.
+ *
  * The damaged copy may have held dots minted here that no other copy has, so its discovery ends the
  * incarnation: the next dot minted for this key cannot cover them unseen.
  */
+import { quorumSize } from '../../cluster/cluster-map.js';
 import { mergeRecords, type KeyRecord } from '../../core/record.js';
-import { checkRecord, decodeRecord } from '../../protocol/record-codec.js';
+import { checkRecord, decodeCheckedRecord } from '../../protocol/record-codec.js';
 import type { Effects, Turn } from '../strategy.js';
 import type { GroupMembers } from './group-members.js';
 import type { LocalRecords } from './local-records.js';
 import type { PeerCalls } from './peer-calls.js';
-import { REPAIR_ANSWER_MS_MAX, REPAIRS_MAX } from './tuning.js';
+import { REPAIR_ANSWER_MS_MAX, REPAIR_RETRY_MS, REPAIRS_MAX } from './tuning.js';
+
+export const REPAIR = 'repair';
 
 export class RecordRepair {
   readonly #members: GroupMembers;
@@ -35,11 +41,15 @@ export class RecordRepair {
   /** Starts to repair a key, unless that is under way. */
   begin(key: string, turn: Turn, effects: Effects): void {
     this.#report(key, effects);
-    if (this.#running.has(key) || this.#running.size >= REPAIRS_MAX || turn.writesRefused !== null) return;
+    if (this.#running.has(key) || this.#running.size >= REPAIRS_MAX) return;
     const asked = this.#members.peers.filter((peer) => turn.reachable(peer));
-    if (asked.length === 0) return;
+    if (asked.length < this.#answersNeeded || turn.writesRefused !== null) {
+      effects.setTimer(REPAIR, REPAIR_RETRY_MS);
+      return;
+    }
     this.#running.add(key);
     let waiting = asked.length;
+    let answers = 0;
     let merged: KeyRecord | undefined;
     for (const peer of asked) {
       this.#calls.fetch(
@@ -48,14 +58,30 @@ export class RecordRepair {
         key,
         turn.monotonicMs + REPAIR_ANSWER_MS_MAX,
         (answer, turnNow, effectsNow) => {
-          if (answer?.record && checkRecord(answer.record)) {
-            const theirs = decodeRecord(answer.record);
+          if (answer?.status === 'absent') answers++;
+          else if (answer?.record && checkRecord(answer.record)) {
+            const theirs = decodeCheckedRecord(answer.record);
             merged = merged === undefined ? theirs : mergeRecords(merged, theirs);
+            answers++;
           }
-          if (--waiting === 0) this.#finish(key, merged, turnNow, effectsNow);
+          if (--waiting > 0) return;
+          this.#running.delete(key);
+          if (answers >= this.#answersNeeded) this.#finish(key, merged, turnNow, effectsNow);
+          else effectsNow.setTimer(REPAIR, REPAIR_RETRY_MS);
         },
       );
     }
+  }
+
+  /** Tries again what could not be repaired. */
+  resume(turn: Turn, effects: Effects): void {
+    for (const key of [...this.#damaged]) this.begin(key, turn, effects);
+  }
+
+  /** Of the N - 1 others: any so many have one among them that holds a write which W confirmed. */
+  get #answersNeeded(): number {
+    const { replicas, write } = this.#members.namespace;
+    return Math.max(1, Math.min(replicas - 1, replicas - quorumSize(write, replicas) + 1));
   }
 
   #report(key: string, effects: Effects): void {
@@ -68,11 +94,12 @@ export class RecordRepair {
   }
 
   #finish(key: string, merged: KeyRecord | undefined, turn: Turn, effects: Effects): void {
-    this.#running.delete(key);
     if (this.#records.read(turn, key) !== 'corrupt') {
       this.#damaged.delete(key);
       return;
     }
+    if (turn.writesRefused !== null) effects.setTimer(REPAIR, REPAIR_RETRY_MS);
+    // Nobody else holds the key: the damaged copy is all there is, and stays.
     if (merged === undefined || turn.writesRefused !== null) return;
     this.#records.restore(effects, key, merged);
     this.#damaged.delete(key);

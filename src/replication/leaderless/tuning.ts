@@ -45,3 +45,6 @@ export const REPAIRS_MAX = 256;
 
 /** How long a repair waits for the other replicas before it uses the answers it has. */
 export const REPAIR_ANSWER_MS_MAX = 1_000;
+
+/** Pause before records that could not be repaired are tried again. */
+export const REPAIR_RETRY_MS = 2_000;
