@@ -15,6 +15,9 @@ export type HlcTime = number;
 
 const LOGICAL_SPAN = 1024;
 
+/** The last timestamp, twelve days before numbers stop being exact. What claims to be later is refused where it comes in. */
+export const HLC_TIME_MAX: HlcTime = 2 ** 53 - 2 ** 40;
+
 /** The wall-clock part of a timestamp, in milliseconds since the epoch. */
 export function hlcWallMs(time: HlcTime): number {
   return Math.floor(time / LOGICAL_SPAN);
@@ -45,7 +48,8 @@ export class HybridClock {
 
   /**
    * A timestamp greater than `above`, and than every one given or followed before; except those that were
-   * themselves given above a timestamp beyond the bound on skew, which this clock does not remember.
+   * themselves given above a timestamp beyond the bound on skew, which this clock does not remember. At the
+   * end of time it gives `HLC_TIME_MAX` again and again: such writes are ordered by their dots.
    */
   tick(above: HlcTime = 0): HlcTime {
     const now = Math.max(this.#last + 1, hlcFromWallMs(Math.floor(this.#wallMs())));
@@ -54,7 +58,7 @@ export class HybridClock {
       return now;
     }
     if (this.#within(above)) this.#last = above + 1;
-    return above + 1;
+    return Math.min(above + 1, HLC_TIME_MAX);
   }
 
   /** Follows a timestamp seen in a message, unless it is beyond the bound on skew. */

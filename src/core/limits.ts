@@ -118,10 +118,16 @@ export const SESSION_CONTEXTS_MAX = 10_000;
 /** Characters in the name of a cluster, node, zone or namespace. A longer one is refused by the config. */
 export const NAME_LENGTH_MAX = 64;
 
+/** Characters of a session's id. A longer one is `BadRequest`. */
+export const SESSION_ID_LENGTH_MAX = 64;
+
+/** Characters of an error's message as it travels; the rest is cut off. */
+export const ERROR_MESSAGE_LENGTH_MAX = 1024;
+
 /** Partitions of one namespace. More are refused by the config. */
 export const PARTITIONS_MAX = 4096;
 
-/** The longest default time to live, a hundred years; a longer one is refused by the config. */
+/** The longest time to live, a hundred years; a longer one is refused, by the config and with `BadRequest`. */
 export const TTL_MS_MAX = 36_500 * 86_400_000;
 
 /** Heartbeat intervals that a failure detector remembers of one peer; the oldest makes room. */
@@ -182,5 +188,5 @@ export const SCAN_PAGE_ENTRIES_DEFAULT = 256;
 /** How long `close` waits for calls that are under way. */
 export const SDK_CLOSE_MS_MAX = 2_000;
 
-/** Bytes of a context that a write may carry. A longer one is `BadContext`. */
+/** Bytes of a context that a read or a write may carry. A longer one is `BadContext`. */
 export const CONTEXT_BYTES_MAX = 64 * 1024;

@@ -14,7 +14,7 @@
  * if the side that lacks it has not seen its dot.
  */
 import type { SessionId } from './ids.js';
-import type { HlcTime } from './hlc.js';
+import { hlcWallMs, type HlcTime } from './hlc.js';
 import { RECENT_OPERATIONS_MAX } from './limits.js';
 import {
   compareDots,
@@ -179,9 +179,14 @@ export function sameRecord(a: KeyRecord, b: KeyRecord): boolean {
   );
 }
 
-/** Whether the record may have forgotten operations: a retry that it does not know may then be an old one. */
-export function forgetsOperations(record: KeyRecord): boolean {
-  return record.siblings.length + record.recentOperations.length >= RECENT_OPERATIONS_MAX;
+/**
+ * Whether the record may have forgotten an operation of a wall time at or after `sinceMs`: its window is full, and
+ * reaches no further back than that.
+ */
+export function forgetsOperations(record: KeyRecord, sinceMs: number): boolean {
+  const known = [...record.siblings, ...record.recentOperations];
+  if (known.length < RECENT_OPERATIONS_MAX) return false;
+  return known.every((entry) => hlcWallMs(entry.hlc) >= sinceMs);
 }
 
 /** The dots under which the record knows an operation, lowest first. More than one after a retry elsewhere. */

@@ -22,12 +22,12 @@ function lift(unit: number): number {
 
 /** The smallest string that is greater than every key that starts with `prefix`, or undefined where none is. */
 export function afterPrefix(prefix: string): string | undefined {
-  const points = Array.from(prefix, (c) => c.codePointAt(0) ?? 0);
-  for (let last = points.pop(); last !== undefined; last = points.pop()) {
-    if (last < 0x10ffff) {
-      const next = last + 1 === 0xd800 ? 0xe000 : last + 1;
-      return String.fromCodePoint(...points, next);
-    }
+  for (let end = prefix.length; end > 0;) {
+    const pair = end > 1 && (prefix.codePointAt(end - 2) ?? 0) > 0xffff;
+    end -= pair ? 2 : 1;
+    const last = prefix.codePointAt(end) ?? 0;
+    if (last === 0x10ffff) continue;
+    return prefix.slice(0, end) + String.fromCodePoint(last === 0xd7ff ? 0xe000 : last + 1);
   }
   return undefined;
 }

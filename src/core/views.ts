@@ -3,7 +3,7 @@
  * stored; what a reader makes of it is stored only as a new write that covers what it resolved.
  */
 import { sameOperation, type KeyRecord, type Sibling } from './record.js';
-import { compareDots } from './version-vector.js';
+import { compareDots, type Dot } from './version-vector.js';
 
 export type ConflictPolicy = 'siblings' | 'lww';
 
@@ -37,6 +37,14 @@ function isRepeated(record: KeyRecord, sibling: Sibling): boolean {
       (s) => compareDots(s.dot, sibling.dot) < 0 && sameOperation(s.operation, sibling.operation),
     )
   );
+}
+
+/**
+ * The dots of the siblings that every view hides. A new write covers them as well: what hides them is the
+ * memory of their operation, which later writes push out, and then they would be back.
+ */
+export function hiddenDots(record: KeyRecord): Dot[] {
+  return record.siblings.filter((s) => isRepeated(record, s)).map((s) => s.dot);
 }
 
 /** Highest HLC time, ties by the higher dot. */

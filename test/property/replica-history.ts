@@ -270,7 +270,7 @@ class Run {
     const issued = this.#issued[next.which % Math.max(1, this.#issued.length)];
     const at = this.#replica(next.at);
     if (issued === undefined || dotsOfOperation(at.copy.record, issued.operation).length > 0) return;
-    if (forgetsOperations(at.copy.record)) return;
+    if (forgetsOperations(at.copy.record, 0)) return;
     const told = [...at.copy.model.told].some((e) => sameOperation(e.operation, issued.operation));
     if (told) throw new Error('a replica forgot an operation and does not say that it forgets');
     this.#repeatedOperations++;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { hlcFromWallMs } from '../../src/core/hlc.js';
 import { incarnationId, sessionId } from '../../src/core/ids.js';
 import {
   applyWrite,
@@ -13,7 +14,7 @@ import {
   type KeyRecord,
   type Sibling,
 } from '../../src/core/record.js';
-import { viewRecord } from '../../src/core/views.js';
+import { hiddenDots, viewRecord } from '../../src/core/views.js';
 
 const NOW_MS = 1_000;
 const names = (list: readonly Sibling[]): string[] => list.map((s) => `${s.dot.incarnation}${s.dot.counter}`);
@@ -177,10 +178,28 @@ describe('expiry and memory', () => {
   it('says that it forgets from the moment it may have', () => {
     let record = EMPTY_RECORD;
     for (let n = 1; n <= 7; n++) record = over(record, write(`a${n}`));
-    expect(forgetsOperations(record)).toBe(false);
+    expect(forgetsOperations(record, 0)).toBe(false);
     record = over(record, write('a8'));
-    expect(forgetsOperations(record)).toBe(true);
+    expect(forgetsOperations(record, 0)).toBe(true);
     expect(dotsOfOperation(record, write('a1').operation)).toHaveLength(1);
     expect(dotsOfOperation(over(record, write('a9')), write('a1').operation)).toHaveLength(0);
+  });
+
+  it('has forgotten nothing of a time that its window still reaches', () => {
+    let record = EMPTY_RECORD;
+    for (let n = 1; n <= 8; n++) record = over(record, write(`a${n}`, { hlc: hlcFromWallMs(1_000 * n) }));
+    expect(forgetsOperations(record, 1_000)).toBe(true);
+    expect(forgetsOperations(record, 1_001)).toBe(false);
+  });
+
+  it('names the siblings that a new write must cover although no view shows them', () => {
+    // x landed as a1, its retry as b1; y read b1 and replaced it.
+    const x = write('a1');
+    const retry = { ...write('b1'), operation: x.operation };
+    const elsewhere = over(over(EMPTY_RECORD, retry), write('b2'));
+    const merged = mergeRecords(over(EMPTY_RECORD, x), elsewhere);
+    expect(viewRecord(merged, 'siblings', 0).values.map((s) => s.dot.incarnation)).toEqual(['b']);
+    expect(hiddenDots(merged)).toEqual([x.dot]);
+    expect(hiddenDots(elsewhere)).toEqual([]);
   });
 });

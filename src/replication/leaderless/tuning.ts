@@ -9,6 +9,9 @@ export const SWEEP_MS = 50;
 /** A replica that has not confirmed a write by then gets a hint. */
 export const STORE_ANSWER_MS_MAX = 2_000;
 
+/** How long a write that looks elsewhere first waits for the replicas it asks; then it goes on with what it has. */
+export const LOOK_ANSWER_MS_MAX = 1_000;
+
 /** A read that lacks answers by then asks the replicas it had spared. */
 export const READ_WIDEN_MS = 100;
 

@@ -12,7 +12,14 @@
  */
 import { TrefoilError } from '../../core/errors.js';
 import type { NodeId } from '../../core/ids.js';
-import { CONTEXT_DOTS_MAX, RECORD_BYTES_MAX, SIBLINGS_MAX, SIBLINGS_WARNING } from '../../core/limits.js';
+import {
+  CLOCK_SKEW_MS_MAX,
+  CONTEXT_DOTS_MAX,
+  RECORD_BYTES_MAX,
+  REQUEST_TIMEOUT_MS_MAX,
+  SIBLINGS_MAX,
+  SIBLINGS_WARNING,
+} from '../../core/limits.js';
 import {
   applyWrite,
   dotsOfOperation,
@@ -26,7 +33,7 @@ import {
   type Sibling,
 } from '../../core/record.js';
 import { covers, join, sameDot, type Dot } from '../../core/version-vector.js';
-import { viewRecord } from '../../core/views.js';
+import { hiddenDots, viewRecord } from '../../core/views.js';
 import { decodeContext, encodeContext } from '../../protocol/context-codec.js';
 import type { PutOperation } from '../../protocol/messages.js';
 import { decodeCheckedRecord, encodeRecord } from '../../protocol/record-codec.js';
@@ -37,8 +44,14 @@ import type { HintedHandoff } from './hinted-handoff.js';
 import type { LocalRecords } from './local-records.js';
 import type { PeerCalls } from './peer-calls.js';
 import type { RecordRepair } from './record-repair.js';
-import { STORE_ANSWER_MS_MAX } from './tuning.js';
+import { LOOK_ANSWER_MS_MAX, STORE_ANSWER_MS_MAX } from './tuning.js';
 import { WriteTally } from './write-tally.js';
+
+/**
+ * How long ago the first attempt of a retry may have been minted, by the clocks of two nodes: a request lives no
+ * longer than this, and clocks are taken to differ by no more than the bound on skew.
+ */
+const FIRST_ATTEMPT_AGE_MS_MAX = REQUEST_TIMEOUT_MS_MAX + CLOCK_SKEW_MS_MAX;
 
 type PutRequest = Extract<ReplicaEvent, { readonly type: 'request' }> & { readonly operation: PutOperation };
 
@@ -150,8 +163,9 @@ export class WriteCoordinator {
       }
     };
     if (waiting === 0) return proceed(turn, effects);
+    const deadlineMs = Math.min(put.deadlineMs, turn.monotonicMs + LOOK_ANSWER_MS_MAX);
     for (const peer of asked) {
-      this.#calls.fetch(effects, peer, key, put.deadlineMs, (answer, turnNow, effectsNow) => {
+      this.#calls.fetch(effects, peer, key, deadlineMs, (answer, turnNow, effectsNow) => {
         if (answer?.record && turnNow.writesRefused === null) {
           this.#records.absorb(turnNow, effectsNow, key, answer.record);
         }
@@ -164,7 +178,7 @@ export class WriteCoordinator {
     const { operation, attempt } = put.operation;
     const known = dotsOfOperation(local.record, operation)[0];
     if (known !== undefined) return this.#spread(put, seen, known, local, local.record, turn, effects);
-    if (attempt > 0 && forgetsOperations(local.record)) {
+    if (attempt > 0 && forgetsOperations(local.record, turn.wallMs - FIRST_ATTEMPT_AGE_MS_MAX)) {
       throw new TrefoilError(
         'OperationForgotten',
         'the key has been written too often since to tell whether the first attempt arrived',
@@ -177,8 +191,11 @@ export class WriteCoordinator {
     const { namespace } = this.#members;
     const { record } = local;
     const { value, operation, ttlMs } = put.operation;
-    const covered =
-      namespace.conflict === 'lww' ? { ...seen, vector: join(seen.vector, record.context) } : seen;
+    const covered: CausalContext = {
+      ...seen,
+      vector: namespace.conflict === 'lww' ? join(seen.vector, record.context) : seen.vector,
+      dots: [...seen.dots, ...hiddenDots(record)],
+    };
     checkSiblings(siblingsBeside(record, covered), value);
     const ttl = ttlMs === 0 ? namespace.ttlMs : ttlMs;
     const written: Sibling = {

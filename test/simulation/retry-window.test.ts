@@ -1,0 +1,45 @@
+/** The memory of operations is a window of the latest few: what a retry, and a reader, may rely on at its edge (L6). */
+import { describe, expect, it } from 'vitest';
+import { RECENT_OPERATIONS_MAX } from '../../src/core/limits.js';
+import { RawClient } from '../support/raw-client.js';
+import { SimCluster } from '../support/sim-cluster.js';
+import { watch } from '../support/watched.js';
+
+const NAMESPACES = `
+  - { name: default, strategy: leaderless, partitions: 1 }
+`;
+
+describe('the window of operations', () => {
+  it('does not stand in the way of a retry when all that it holds is old', async () => {
+    const cluster = await SimCluster.start({ seed: 1, namespaces: NAMESPACES });
+    const n1 = await RawClient.open(cluster, 'n1');
+    let context: Uint8Array | null = null;
+    for (let i = 0; i < RECENT_OPERATIONS_MAX; i++) {
+      ({ context } = await cluster.settle(n1.put('k', `v${i}`, { context, write: 'all' })));
+    }
+    await cluster.simulation.runFor(3_600_000);
+    const n2 = await RawClient.open(cluster, 'n2');
+    await cluster.settle(n2.put('k', 'retried', { operation: n2.operation(), attempt: 1, context }));
+    await cluster.converge(30_000);
+    expect(cluster.stored('n3', 'k')).toEqual(['retried']);
+  });
+
+  it('does not bring a hidden duplicate back when later writes push its operation out', async () => {
+    const cluster = await SimCluster.start({ seed: 2, namespaces: NAMESPACES });
+    const n1 = await RawClient.open(cluster, 'n1');
+    const n2 = await RawClient.open(cluster, 'n2');
+    cluster.world.network.partition('n1', ['n2', 'n3']);
+    const operation = n1.operation();
+    const first = watch(n1.put('k', 'x', { operation, write: 'one' }));
+    await cluster.simulation.runUntil(() => first.settled);
+    await cluster.parted('n1', ['n2', 'n3']);
+    const retried = await cluster.settle(n2.put('k', 'x', { operation, attempt: 1 }));
+    let { context } = await cluster.settle(n2.put('k', 'y', { context: retried.context }));
+    cluster.world.network.heal();
+    await cluster.converge(30_000);
+    for (let i = 0; i < 2 * RECENT_OPERATIONS_MAX; i++) {
+      ({ context } = await cluster.settle(n2.put('k', `y${i}`, { context })));
+      expect((await cluster.settle(n1.get('k', { read: 'all' }))).values).toEqual([`y${i}`]);
+    }
+  });
+});
