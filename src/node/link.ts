@@ -5,7 +5,12 @@
  * repaired), a client loses its connection.
  */
 import { asTrefoilError, type TrefoilError } from '../core/errors.js';
-import { CLIENT_BUFFERED_BYTES_MAX, FRAME_BYTES_TARGET, PEER_BUFFERED_BYTES_MAX } from '../core/limits.js';
+import {
+  CLIENT_BUFFERED_BYTES_MAX,
+  ERROR_MESSAGE_LENGTH_MAX,
+  FRAME_BYTES_TARGET,
+  PEER_BUFFERED_BYTES_MAX,
+} from '../core/limits.js';
 import { encodeFrames } from '../protocol/codec.js';
 import type { Message, WireError } from '../protocol/messages.js';
 import type { Connection } from '../runtime/runtime.js';
@@ -82,11 +87,11 @@ export class Link {
   }
 }
 
-/** An error as it travels; the `StaleMap` answer adds its map. */
+/** An error as it travels, the text that it quotes bounded; the `StaleMap` answer adds its map. */
 export function wireError(error: TrefoilError): WireError {
   return {
     code: error.code,
-    message: error.message,
+    message: error.message.slice(0, ERROR_MESSAGE_LENGTH_MAX),
     outcome: error.outcome,
     retryAfterMs: error.retryAfterMs ?? 0,
     map: null,

@@ -6,19 +6,17 @@
  */
 import { findNamespace, replicasOf, type ClusterMap } from '../cluster/cluster-map.js';
 import { TrefoilError } from '../core/errors.js';
-import { partitionOfKey } from '../core/hash.js';
 import { groupId, type GroupId, type NodeId } from '../core/ids.js';
-import { checkKey } from '../core/keys.js';
 import {
   OVERLOADED_RETRY_AFTER_MS,
   REQUEST_TIMEOUT_MS_MAX,
   REQUESTS_IN_FLIGHT_MAX,
   REQUESTS_PER_CONNECTION_MAX,
-  VALUE_BYTES_MAX,
 } from '../core/limits.js';
 import type { ClientRequest, ClientResult } from '../protocol/messages.js';
 import type { ReplicaOperation, RequestHandle } from '../replication/strategy.js';
 import type { Clock } from '../runtime/runtime.js';
+import { checkedPartition } from './checked-operation.js';
 import type { Counters } from './counters.js';
 import { wireError, type Link } from './link.js';
 import type { UpdateQueue } from './update-queue.js';
@@ -176,22 +174,4 @@ export class Requests {
     if (handles === undefined) this.#perLink.set(link, (handles = new Set()));
     return handles;
   }
-}
-
-/** Checks the operation's own arguments and says which partition it is for. */
-function checkedPartition(operation: ReplicaOperation, partitions: number): number {
-  if (operation.type === 'scan') {
-    if (operation.partition >= partitions) {
-      throw new TrefoilError('BadRequest', `partition ${operation.partition} of ${partitions}`);
-    }
-    return operation.partition;
-  }
-  checkKey(operation.key);
-  if (operation.type === 'put' && operation.value !== null && operation.value.length > VALUE_BYTES_MAX) {
-    throw new TrefoilError(
-      'ValueTooLarge',
-      `a value of ${operation.value.length} bytes; the limit is ${VALUE_BYTES_MAX}`,
-    );
-  }
-  return partitionOfKey(operation.key, partitions);
 }

@@ -11,6 +11,7 @@
  */
 import { crc32 } from 'node:zlib';
 import { TrefoilError } from '../core/errors.js';
+import { HLC_TIME_MAX } from '../core/hlc.js';
 import { incarnationId } from '../core/ids.js';
 import { contextBound, type CausalContext } from '../core/record.js';
 import { dominates, join, type Dot, type VersionEntry } from '../core/version-vector.js';
@@ -53,6 +54,7 @@ export function decodeContext(key: string, bytes: Uint8Array): CausalContext {
   if (asBuffer(bytes).readUInt32BE(KEY_START) !== crc32(key)) throw bad('it belongs to another key');
   const reader = new BinaryReader(bytes, HLC_START, bad);
   const hlc = reader.uint();
+  if (hlc > HLC_TIME_MAX) throw bad('its time is beyond all clocks');
   const vector: VersionEntry[] = [];
   for (let left = reader.countOf(2); left > 0; left--) {
     const entry: VersionEntry = [incarnationId(reader.text()), reader.uint()];

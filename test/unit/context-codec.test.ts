@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { crc32 } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { TrefoilError } from '../../src/core/errors.js';
+import { HLC_TIME_MAX } from '../../src/core/hlc.js';
 import { incarnationId } from '../../src/core/ids.js';
 import { contextBound, type CausalContext } from '../../src/core/record.js';
 import { dominates, type Dot, type VersionEntry } from '../../src/core/version-vector.js';
@@ -20,7 +21,11 @@ const dots: fc.Arbitrary<Dot[]> = fc.array(
   fc.record({ incarnation: ids, counter: fc.integer({ min: 1, max: 100 }) }),
   { maxLength: 4 },
 );
-const contexts: fc.Arbitrary<CausalContext> = fc.record({ vector: entries, dots, hlc: fc.maxSafeNat() });
+const contexts: fc.Arbitrary<CausalContext> = fc.record({
+  vector: entries,
+  dots,
+  hlc: fc.nat({ max: HLC_TIME_MAX }),
+});
 const sample: CausalContext = {
   vector: [[incarnationId('node-1.k3'), 300]],
   dots: [{ incarnation: incarnationId('node-2.k4'), counter: 7 }],
@@ -69,6 +74,12 @@ describe('contexts', () => {
         expectBad(() => decodeContext('user/1', garbage));
       }),
     );
+  });
+
+  it('are refused from beyond the end of time', () => {
+    const last = { ...sample, hlc: HLC_TIME_MAX };
+    expect(decodeContext('k', encodeContext('k', last))).toEqual(last);
+    expectBad(() => decodeContext('k', encodeContext('k', { ...sample, hlc: HLC_TIME_MAX + 1 })));
   });
 
   it('are refused where only their checksum is right', () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { HybridClock, hlcFromWallMs, hlcWallMs } from '../../src/core/hlc.js';
+import { HLC_TIME_MAX, HybridClock, hlcFromWallMs, hlcWallMs } from '../../src/core/hlc.js';
 
 const NOON = Date.UTC(2030, 0, 1, 12);
 const HOUR_MS = 3_600_000;
@@ -41,6 +41,13 @@ describe('HybridClock', () => {
     expect(clock.tick()).toBe(before + 2);
     wallMs += HOUR_MS + 1;
     expect(clock.tick()).toBe(hlcFromWallMs(NOON + 1));
+  });
+
+  it('stays at the end of time where a write must be above it, and is not dragged there', () => {
+    expect(clock.tick(HLC_TIME_MAX - 1)).toBe(HLC_TIME_MAX);
+    expect(clock.tick(HLC_TIME_MAX)).toBe(HLC_TIME_MAX);
+    expect(clock.tick(Number.MAX_SAFE_INTEGER)).toBe(HLC_TIME_MAX);
+    expect(clock.tick()).toBe(hlcFromWallMs(NOON));
   });
 
   it('is monotone under any jumps of the wall clock, with remote times in between', () => {

@@ -60,6 +60,11 @@ describe('afterPrefix', () => {
     expect(afterPrefix('')).toBeUndefined();
     expect(afterPrefix('\u{10ffff}')).toBeUndefined();
   });
+
+  it('takes a prefix of any length', () => {
+    expect(afterPrefix('a'.repeat(1_000_000))).toHaveLength(1_000_000);
+    expect(afterPrefix('\u{10ffff}'.repeat(500_000))).toBeUndefined();
+  });
 });
 
 describe('afterKey', () => {
