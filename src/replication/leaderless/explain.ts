@@ -12,7 +12,7 @@ export function explainWrite(members: GroupMembers, required: number, tally: Wri
     coordinator: members.self,
     strategy: 'leaderless',
     required: `W=${required} of N=${namespace.replicas}`,
-    replicas: [...tally.answers].map(([node, answer]) => ({ node, answer })),
+    replicas: tally.answers.map(([node, answer]) => ({ node, answer })),
     repaired: [],
     guarantee: `the write is ${where} ${required} of ${namespace.replicas} replicas; reads with R > ${namespace.replicas - required} see it`,
   };

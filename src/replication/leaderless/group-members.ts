@@ -10,7 +10,9 @@ export interface GroupMembers {
   readonly self: NodeId;
   readonly partition: number;
   readonly namespace: NamespaceEntry;
-  /** The other replicas. */
+  /** All N, this one first. */
+  readonly replicas: readonly NodeId[];
+  /** The others. */
   readonly peers: readonly NodeId[];
 }
 
@@ -19,12 +21,14 @@ export function groupMembers(setup: ReplicaSetup): GroupMembers {
   invariant(namespace !== undefined, 'a replica is opened for a namespace of the map');
   const replicas = replicasOf(setup.map, setup.namespaceIndex, setup.partition);
   invariant(replicas.includes(setup.self), 'a replica is opened only where the map places one');
+  const peers = replicas.filter((id) => id !== setup.self);
   return {
     group: setup.group,
     self: setup.self,
     partition: setup.partition,
     namespace,
-    peers: replicas.filter((id) => id !== setup.self),
+    replicas: [setup.self, ...peers],
+    peers,
   };
 }
 

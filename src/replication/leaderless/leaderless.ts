@@ -90,7 +90,7 @@ class LeaderlessReplica implements Replica {
         this.#timer(event.timer, turn, effects);
         break;
       case 'durable':
-        this.#writes.durable(event.token, turn, effects);
+        this.#writes.durable(event.token, effects);
         break;
       case 'peer-up':
         this.#hints.begin(event.peer, turn, effects);

@@ -114,9 +114,9 @@ export class WriteCoordinator {
   }
 
   /** This replica's own copy of a write is on disk. */
-  durable(token: number, turn: Turn, effects: Effects): void {
+  durable(token: number, effects: Effects): void {
     const write = this.#open.get(token);
-    if (write !== undefined) this.#answer(token, write, this.#members.self, 'stored', turn, effects);
+    if (write !== undefined) this.#answer(token, write, this.#members.self, 'stored', effects);
   }
 
   /** Answers what has run out of time. */
@@ -220,7 +220,7 @@ export class WriteCoordinator {
     turn: Turn,
     effects: Effects,
   ): void {
-    const { self, peers } = this.#members;
+    const { self, peers, replicas } = this.#members;
     const { key } = put.operation;
     const bytes = encodeRecord(record);
     this.#records.write(effects, key, before.bytes, bytes);
@@ -234,7 +234,7 @@ export class WriteCoordinator {
       deadlineMs: put.deadlineMs,
       explain: put.explain,
       required: this.#required(put),
-      tally: new WriteTally(this.#required(put), [self, ...peers], asked),
+      tally: new WriteTally(this.#required(put), replicas, asked),
       key,
       context: encodeContext(key, contextAfter(record, seen, dot)),
       siblings,
@@ -260,7 +260,7 @@ export class WriteCoordinator {
     this.#calls.store(effects, peer, write.key, bytes, deadlineMs, (answer, turnNow, effectsNow) => {
       const stored = answer?.status === 'stored';
       if (!stored) this.#hints.keep(peer, write.key, turnNow, effectsNow);
-      this.#answer(token, write, peer, stored ? 'stored' : 'hinted', turnNow, effectsNow);
+      this.#answer(token, write, peer, stored ? 'stored' : 'hinted', effectsNow);
     });
   }
 
@@ -269,7 +269,6 @@ export class WriteCoordinator {
     write: OpenWrite,
     replica: NodeId,
     answer: 'stored' | 'hinted',
-    _turn: Turn,
     effects: Effects,
   ): void {
     write.tally.answer(replica, answer);
@@ -295,13 +294,12 @@ export class WriteCoordinator {
       });
       return;
     }
-    const stored = [...write.tally.answers.values()].filter((a) => a === 'stored').length;
     effects.count('writes_unknown');
     effects.reply(
       write.request,
       new TrefoilError(
         verdict === 'late' ? 'Timeout' : 'QuorumNotReached',
-        `${stored} of the ${write.required} replicas needed confirmed the write`,
+        `${write.tally.stored} of the ${write.required} replicas needed confirmed the write`,
       ),
     );
   }
