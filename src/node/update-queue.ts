@@ -349,26 +349,32 @@ export class UpdateQueue implements StepWorld {
     });
   }
 
-  /** Opens the store anew and writes to it. What had been minted may be lost: a new incarnation begins. */
+  /**
+   * Opens the store anew, reads from it, and writes to it. What had been minted may be lost: with the first write that
+   * succeeds a new incarnation begins.
+   */
   async #recover(): Promise<void> {
     const { minter, runtime, self, reopen } = this.#setup;
     this.#paused = true;
     this.#storage = await reopen(this.#storage);
-    this.#paused = this.#stopped;
+    if (this.#stopped) return this.#storage.close();
+    this.#paused = false;
+    this.#beginAnew();
     const next = freshIncarnations(self, runtime.random);
     const batch = this.#storage.batch();
     batch.put(...incarnationsEntry(next, this.#storage));
-    try {
-      await batch.write({ sync: true });
-      minter.begin(next);
-      this.readOnly = false;
-    } finally {
-      if (!this.#stopped) {
-        this.#inbox = [];
-        this.#setup.outputs.failed(new TrefoilError('StorageFailed', 'the storage was opened anew'));
-        this.#reopenReplicas();
-      }
-    }
+    await batch.write({ sync: true });
+    if (this.#stopped) return;
+    minter.begin(next);
+    this.readOnly = false;
+    this.#beginAnew();
+  }
+
+  /** Reopens the replicas on the store as it is now. What they were at is over. */
+  #beginAnew(): void {
+    this.#inbox = [];
+    this.#setup.outputs.failed(new TrefoilError('StorageFailed', 'the storage was opened anew'));
+    this.#reopenReplicas();
   }
 }
 
