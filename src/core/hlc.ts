@@ -41,6 +41,11 @@ export class HybridClock {
     this.#last = startAfter;
   }
 
+  /** Where the clock stands: the last timestamp that it gave or followed and remembers. */
+  get last(): HlcTime {
+    return this.#last;
+  }
+
   /** How many remote timestamps were too far ahead to follow. */
   get skewed(): number {
     return this.#skewed;

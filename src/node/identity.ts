@@ -40,7 +40,10 @@ interface StoredIncarnations {
 
 export interface Identity {
   readonly incarnations: Incarnations;
-  /** Every timestamp given before the last stop is at or below this one. */
+  /**
+   * Every timestamp that the clock stood at before the last stop is at or below this one. It needs no bound of
+   * its own: it was only ever this node's own clock, a little ahead, never what other clocks wrote into data.
+   */
   readonly clockFloor: HlcTime;
 }
 

@@ -86,10 +86,12 @@ export class Step implements Turn, Effects {
   }
 
   tick(above: HlcTime): HlcTime {
-    const time = this.#world.clock.tick(above);
-    const reservation = this.#world.clockReservation;
-    if (hlcWallMs(time) >= reservation.untilMs) {
-      reservation.untilMs = hlcWallMs(time) + HLC_RESERVED_MS;
+    const { clock, clockReservation: reservation } = this.#world;
+    const time = clock.tick(above);
+    // What the clock itself stands at: a time given above data from far ahead did not move it, and must not at the next start.
+    const standsAtMs = hlcWallMs(clock.last);
+    if (standsAtMs >= reservation.untilMs) {
+      reservation.untilMs = standsAtMs + HLC_RESERVED_MS;
       this.#write(...clockEntry(reservation.untilMs));
     }
     return time;
