@@ -105,6 +105,11 @@ export class NodeConnection {
     return this.#state !== 'leaving' && this.#state !== 'closed';
   }
 
+  /** At its end. */
+  get closed(): boolean {
+    return this.#state === 'closed';
+  }
+
   /** No request is open or waits. */
   get idle(): boolean {
     return this.#open.size === 0 && this.#waiting.size === 0;
@@ -225,7 +230,7 @@ export class NodeConnection {
     for (const message of messages) {
       this.#onMessage(message);
       // What a message makes us do may end the connection.
-      if (this.#isClosed()) return;
+      if (this.closed) return;
     }
     if (this.#waiting.size > 0) this.#askFlush();
     this.#closeWhenDone();
@@ -292,10 +297,6 @@ export class NodeConnection {
     this.#waiting.clear();
     for (const carried of waiting) carried.lost(why, false);
     for (const carried of open) carried.lost(why, true);
-  }
-
-  #isClosed(): boolean {
-    return this.#state === 'closed';
   }
 
   #name(): string {

@@ -16,7 +16,12 @@ import {
   type NodeEntry,
 } from '../cluster/cluster-map.js';
 import { TrefoilError } from '../core/errors.js';
-import { SDK_RECONNECT_MS_MAX, SDK_RECONNECT_MS_MIN, SEEDS_AT_ONCE } from '../core/limits.js';
+import {
+  SDK_LEAVING_MAX,
+  SDK_RECONNECT_MS_MAX,
+  SDK_RECONNECT_MS_MIN,
+  SEEDS_AT_ONCE,
+} from '../core/limits.js';
 import { PROTOCOL_VERSION, type Welcome } from '../protocol/messages.js';
 import type { Address, ClientRuntime } from '../runtime/runtime.js';
 import { addressText, NodeConnection } from './connection.js';
@@ -47,6 +52,8 @@ export class Router {
   readonly #options: RouterOptions;
   readonly #links = new Map<string, Link>();
   readonly #seeds: readonly Link[];
+  /** Connections that take no new requests and still have some in flight, the longest leaving first. */
+  readonly #leaving = new Set<NodeConnection>();
   /** The links of the current map's nodes. */
   #nodes = new Map<string, Link>();
   #map: ClusterMap | undefined;
@@ -152,6 +159,10 @@ export class Router {
   /** Looks at the time; see `NodeConnection.pulse`. While there is no map, keeps a few seeds on trial. */
   pulse(nowMs: number, stalled: boolean): void {
     for (const link of this.#links.values()) link.connection?.pulse(nowMs, stalled);
+    for (const connection of this.#leaving) {
+      connection.pulse(nowMs, stalled);
+      if (connection.closed) this.#leaving.delete(connection);
+    }
     if (this.#map !== undefined) return;
     let trials = this.#seeds.filter((link) => link.connection !== undefined).length;
     for (let tried = 0; tried < this.#seeds.length && trials < SEEDS_AT_ONCE; tried++) {
@@ -165,6 +176,7 @@ export class Router {
   close(why: TrefoilError): void {
     this.#closed = true;
     for (const link of this.#links.values()) link.connection?.destroy(why);
+    for (const connection of this.#leaving) connection.destroy(why);
   }
 
   #linkTo(address: Address): Link {
@@ -225,6 +237,9 @@ export class Router {
   }
 
   #onUnusable(link: Link, connection: NodeConnection, why: TrefoilError): void {
+    // The end of one that was leaving: that its node left is known.
+    if (this.#leaving.delete(connection)) return;
+    if (!connection.closed) this.#keepLeaving(connection);
     if (link.connection === connection) link.connection = undefined;
     link.lastError = why;
     const backoffMs = Math.min(
@@ -234,6 +249,16 @@ export class Router {
     // Half fixed, half jitter: never at once, never all together.
     const pauseMs = (backoffMs / 2) * (1 + this.#runtime.random.float()) + (why.retryAfterMs ?? 0);
     link.downUntilMs = this.#runtime.clock.monotonicMs() + pauseMs;
+  }
+
+  /** A leaving connection is watched until it is closed: the node may die before it has answered. */
+  #keepLeaving(connection: NodeConnection): void {
+    this.#leaving.add(connection);
+    const [longest] = this.#leaving;
+    if (this.#leaving.size <= SDK_LEAVING_MAX || longest === undefined) return;
+    longest.destroy(
+      new TrefoilError('ConnectionLost', `${longest.address}: too many connections are leaving`),
+    );
   }
 
   /** Connections to addresses that a new map no longer has: seeds under other names, nodes that left. */

@@ -150,6 +150,9 @@ export const SDK_PING_AFTER_MS = 500;
 /** Silence on an SDK connection that owes an answer, after which it is taken for half-open and dropped. */
 export const SDK_SILENCE_MS_MAX = 1_500;
 
+/** SDK connections that are leaving and still have requests in flight; with one more, the longest leaving is dropped. */
+export const SDK_LEAVING_MAX = 64;
+
 /** How often the SDK looks at deadlines and silences while calls are open: their granularity. */
 export const SDK_PULSE_MS = 20;
 

@@ -4,6 +4,7 @@ import type { Database, Namespace } from '../../src/client/api.js';
 import { connectWith } from '../../src/client/database.js';
 import type { ClusterMap } from '../../src/cluster/cluster-map.js';
 import { nodeId } from '../../src/core/ids.js';
+import { SDK_SILENCE_MS_MAX } from '../../src/core/limits.js';
 import { encodeFrame } from '../../src/protocol/codec.js';
 import type { PutOperation } from '../../src/protocol/messages.js';
 import { testMap, wireError, type ScriptedNode } from '../support/scripted-node.js';
@@ -344,6 +345,36 @@ describe('what nodes ask of a client', () => {
     await world.settle(photos.put(keyFor(1), 2));
     expect((await world.settle(early)).siblings).toBe(1);
     expect(puts(world.node(1))).toHaveLength(1);
+    await world.simulation.runFor(20);
+    expect(world.node(1).connections.size).toBe(0);
+  });
+
+  test('goodbye, and then it dies unseen: what is in flight there is found and made again elsewhere', async () => {
+    await start();
+    world.node(1).react = () => ({ lose: 'request' });
+    const early = photos.put(keyFor(1), 1, { timeoutMs: 30_000 });
+    await world.simulation.runFor(20);
+    world.node(1).say({ type: 'goodbye', reason: 'restart' });
+    await world.simulation.runFor(20);
+    world.network.halfOpen(CLIENT, 'n1');
+    const from = now();
+    await world.settle(early);
+    expect(now() - from).toBeLessThan(SDK_SILENCE_MS_MAX + 500);
+    expect(allPuts().map((put) => put.attempt)).toEqual([0, 1]);
+  });
+
+  test('closing lets go of connections that are still leaving', async () => {
+    await start();
+    world.node(1).react = () => ({ lose: 'request' });
+    const refused = photos.put(keyFor(1), 1, { timeoutMs: 30_000 }).catch((error: unknown) => error);
+    await world.simulation.runFor(20);
+    world.node(1).say({ type: 'goodbye', reason: 'restart' });
+    await world.simulation.runFor(20);
+    expect(world.node(1).connections.size).toBe(1);
+    const closing = db?.close();
+    db = undefined;
+    await world.settle(Promise.resolve(closing));
+    expect(await refused).toMatchObject({ outcome: 'unknown' });
     await world.simulation.runFor(20);
     expect(world.node(1).connections.size).toBe(0);
   });
