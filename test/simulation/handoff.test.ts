@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { HINT_BYTES_MAX_PER_PEER, KEY_BYTES_MAX } from '../../src/core/limits.js';
 import { partitionOfKey } from '../../src/core/hash.js';
-import { STORE_ANSWER_MS_MAX } from '../../src/replication/leaderless/tuning.js';
+import { HANDOFF_RETRY_MS_MAX, STORE_ANSWER_MS_MAX } from '../../src/replication/leaderless/tuning.js';
 import { RawClient } from '../support/raw-client.js';
 import { SimCluster } from '../support/sim-cluster.js';
 
@@ -170,6 +170,57 @@ describe('hinted handoff', () => {
     cluster.world.disk('n3').setFreeBytes(Infinity);
     await delivered(cluster);
     expect(cluster.stored('n3', 'k')).toEqual(['v']);
+  });
+
+  it('a replica that goes on refusing is asked with one hint at a time, and ever more seldom', async () => {
+    let stores = 0;
+    const cluster = await SimCluster.start({
+      seed: 11,
+      namespaces: ONE_PARTITION,
+      onMessage: (from, to, m) => {
+        if (m.type === 'replica' && m.message.type === 'store' && from === 'n1' && to.includes('n3'))
+          stores++;
+      },
+    });
+    const n1 = await RawClient.open(cluster, 'n1');
+    cluster.world.disk('n3').setFreeBytes(0);
+    await putMany(cluster, n1, 300);
+    await cluster.simulation.runFor(10_000);
+    stores = 0;
+    await cluster.simulation.runFor(60_000);
+    expect(stores).toBeGreaterThanOrEqual(3);
+    expect(stores).toBeLessThanOrEqual(10);
+    expect(cluster.gauge('n1', 'hints')).toBe(300);
+    expect(cluster.counter('n1', 'handoffs_refused')).toBeLessThanOrEqual(12);
+    cluster.world.disk('n3').setFreeBytes(Infinity);
+    await cluster.simulation.runFor(HANDOFF_RETRY_MS_MAX + 3_000);
+    expect(hints(cluster, 'n1', 'n3')).toEqual([]);
+    expect(cluster.gauge('n1', 'hints')).toBe(0);
+  });
+
+  it('hints are counted whole after a restart, though the peer refuses them', async () => {
+    const cluster = await start(12);
+    const n1 = await RawClient.open(cluster, 'n1');
+    cluster.world.disk('n3').setFreeBytes(0);
+    await putMany(cluster, n1, 100);
+    await cluster.simulation.runFor(3_000);
+    cluster.crash('n1');
+    await cluster.settle(cluster.boot('n1'));
+    await cluster.allReachable();
+    await cluster.simulation.runFor(5_000);
+    expect(cluster.gauge('n1', 'hints')).toBe(100);
+  });
+
+  it('writes that keep coming do not put the delivery off', async () => {
+    const cluster = await start(13);
+    const n1 = await RawClient.open(cluster, 'n1');
+    cluster.world.disk('n3').setFreeBytes(0);
+    await cluster.settle(n1.put('k', 'v'));
+    for (let i = 0; i < 40; i++) {
+      await cluster.settle(n1.put(`k${i}`, 'v'));
+      await cluster.simulation.runFor(250);
+    }
+    expect(cluster.counter('n1', 'handoffs_refused')).toBeGreaterThan(1);
   });
 
   it('is bounded in bytes: what is beyond is counted and left to anti-entropy, which still brings it', async () => {

@@ -6,6 +6,9 @@
  *
  * A hint goes only when the peer has confirmed exactly the record that is stored here now; a newer write
  * that failed to reach the peer in between keeps it.
+ *
+ * A peer that refuses (its disk is full) would refuse the next hint as well: the pass ends there, and after a pause
+ * that doubles with each refusal a single hint asks whether it takes them again.
  */
 import type { NodeId } from '../../core/ids.js';
 import { HINT_BYTES_MAX_PER_PEER } from '../../core/limits.js';
@@ -13,7 +16,7 @@ import type { Effects, ReplicaEvent, Turn } from '../strategy.js';
 import type { GroupMembers } from './group-members.js';
 import { sameBytes, type LocalRecords } from './local-records.js';
 import type { PeerCalls } from './peer-calls.js';
-import { HANDOFF_RETRY_MS, HANDOFF_WINDOW, STORE_ANSWER_MS_MAX } from './tuning.js';
+import { HANDOFF_RETRY_MS, HANDOFF_RETRY_MS_MAX, HANDOFF_WINDOW, STORE_ANSWER_MS_MAX } from './tuning.js';
 
 const HINTS = 'h/';
 const NO_BYTES = new Uint8Array(0);
@@ -29,6 +32,14 @@ interface Handoff {
   /** Hints seen so far by the pass that is running. */
   passHints: number;
   passBytes: number;
+  /** A pass has seen every hint, so that `hints` and `bytes` are more than what was kept since the start. */
+  counted: boolean;
+  /** The peer has refused a hint in this pass: the rest of it only counts. */
+  passRefused: boolean;
+  /** Before the next pass; more than the least once the peer has refused and taken none since. */
+  pauseMs: number;
+  /** When the timer of the next pass fires, if it is armed. */
+  timerAtMs: number;
 }
 
 export class HintedHandoff {
@@ -46,7 +57,18 @@ export class HintedHandoff {
     this.#handoffs = new Map(
       members.peers.map((peer) => [
         peer,
-        { bytes: 0, hints: 0, running: false, again: false, passHints: 0, passBytes: 0 },
+        {
+          bytes: 0,
+          hints: 0,
+          running: false,
+          again: false,
+          passHints: 0,
+          passBytes: 0,
+          counted: false,
+          passRefused: false,
+          pauseMs: HANDOFF_RETRY_MS,
+          timerAtMs: 0,
+        },
       ]),
     );
   }
@@ -67,7 +89,8 @@ export class HintedHandoff {
   keep(peer: NodeId, key: string, turn: Turn, effects: Effects): void {
     const handoff = this.#handoffs.get(peer);
     if (handoff === undefined || turn.writesRefused !== null) return;
-    effects.setTimer(HANDOFF + peer, HANDOFF_RETRY_MS);
+    // Armed once: a write a second must not put the pass off for ever.
+    if (handoff.timerAtMs <= turn.monotonicMs) this.#arm(peer, handoff, turn, effects);
     if (turn.read(hintKey(peer, key)) !== undefined) return;
     if (handoff.bytes + key.length > this.#bytesMax) {
       effects.count('hints_dropped');
@@ -81,7 +104,14 @@ export class HintedHandoff {
 
   /** Delivers what waits for a peer, if it can be reached; one that cannot is tried when it comes up. */
   begin(peer: NodeId, turn: Turn, effects: Effects): void {
+    const handoff = this.#handoffs.get(peer);
+    if (handoff !== undefined) handoff.timerAtMs = 0;
     if (turn.reachable(peer)) this.#startPass(peer, effects);
+  }
+
+  #arm(peer: NodeId, handoff: Handoff, turn: Turn, effects: Effects): void {
+    handoff.timerAtMs = turn.monotonicMs + handoff.pauseMs;
+    effects.setTimer(HANDOFF + peer, handoff.pauseMs);
   }
 
   #startPass(peer: NodeId, effects: Effects): void {
@@ -95,7 +125,8 @@ export class HintedHandoff {
     handoff.again = false;
     handoff.passHints = 0;
     handoff.passBytes = 0;
-    this.#readPage(peer, hintKey(peer, ''), effects);
+    handoff.passRefused = false;
+    this.#readPage(peer, handoff, hintKey(peer, ''), effects);
   }
 
   /** A page of hints has been read: deliver it, or only count it where the peer is away. */
@@ -111,15 +142,16 @@ export class HintedHandoff {
     const last = scanned.entries.at(-1)?.[0];
     const resume = scanned.more && last !== undefined ? last : null;
     let waiting = 1;
-    const settled = (effectsNow: Effects): void => {
+    const settled = (turnNow: Turn, effectsNow: Effects): void => {
       if (--waiting > 0) return;
-      if (resume !== null) this.#readPage(peer, resume, effectsNow);
-      else this.#endPass(peer, handoff, effectsNow);
+      const goesOn = resume !== null && !(handoff.passRefused && handoff.counted);
+      if (goesOn) this.#readPage(peer, handoff, resume, effectsNow);
+      else this.#endPass(peer, handoff, resume === null, turnNow, effectsNow);
     };
     for (const key of keys) {
       handoff.passHints++;
       handoff.passBytes += key.length;
-      if (!turn.reachable(peer) || turn.writesRefused !== null) continue;
+      if (handoff.passRefused || !turn.reachable(peer) || turn.writesRefused !== null) continue;
       const record = this.#records.read(turn, key);
       if (record === 'corrupt') continue;
       if (record === null) {
@@ -135,11 +167,12 @@ export class HintedHandoff {
         turn.monotonicMs + STORE_ANSWER_MS_MAX,
         (answer, turnNow, effectsNow) => {
           if (answer?.status === 'stored') this.#delivered(handoff, peer, key, record, turnNow, effectsNow);
-          settled(effectsNow);
+          else if (answer?.status === 'refused') refuse(handoff, effectsNow);
+          settled(turnNow, effectsNow);
         },
       );
     }
-    settled(effects);
+    settled(turn, effects);
   }
 
   #delivered(
@@ -150,6 +183,7 @@ export class HintedHandoff {
     turn: Turn,
     effects: Effects,
   ): void {
+    handoff.pauseMs = HANDOFF_RETRY_MS;
     const now = this.#records.read(turn, key);
     if (now === null || now === 'corrupt' || !sameBytes(now, sent) || turn.writesRefused !== null) return;
     effects.count('hints_delivered');
@@ -160,18 +194,32 @@ export class HintedHandoff {
     effects.delete(hintKey(peer, key));
     handoff.passHints--;
     handoff.passBytes -= key.length;
+    handoff.hints = Math.max(0, handoff.hints - 1);
+    handoff.bytes = Math.max(0, handoff.bytes - key.length);
   }
 
-  #endPass(peer: NodeId, handoff: Handoff, effects: Effects): void {
+  /** `whole`: the pass has come to the last hint, so what it counted is all there is. */
+  #endPass(peer: NodeId, handoff: Handoff, whole: boolean, turn: Turn, effects: Effects): void {
     handoff.running = false;
-    handoff.hints = Math.max(0, handoff.passHints);
-    handoff.bytes = Math.max(0, handoff.passBytes);
-    if (handoff.hints > 0 || handoff.again) effects.setTimer(HANDOFF + peer, HANDOFF_RETRY_MS);
+    handoff.hints = whole ? Math.max(0, handoff.passHints) : handoff.hints;
+    handoff.bytes = whole ? Math.max(0, handoff.passBytes) : handoff.bytes;
+    handoff.counted ||= whole;
+    if (handoff.hints > 0 || handoff.again) this.#arm(peer, handoff, turn, effects);
   }
 
-  #readPage(peer: NodeId, after: string, effects: Effects): void {
-    effects.scan(HANDOFF + peer, { gt: after, lt: hintsEnd(peer) }, HANDOFF_WINDOW);
+  /** One at a time while the peer last refused. */
+  #readPage(peer: NodeId, handoff: Handoff, after: string, effects: Effects): void {
+    const asking = handoff.pauseMs > HANDOFF_RETRY_MS && !handoff.passRefused;
+    effects.scan(HANDOFF + peer, { gt: after, lt: hintsEnd(peer) }, asking ? 1 : HANDOFF_WINDOW);
   }
+}
+
+/** The peer takes no writes now. */
+function refuse(handoff: Handoff, effects: Effects): void {
+  if (handoff.passRefused) return;
+  handoff.passRefused = true;
+  handoff.pauseMs = Math.min(2 * handoff.pauseMs, HANDOFF_RETRY_MS_MAX);
+  effects.count('handoffs_refused');
 }
 
 function hintKey(peer: NodeId, key: string): string {

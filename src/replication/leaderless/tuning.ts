@@ -27,6 +27,9 @@ export const HANDOFF_WINDOW = 32;
 /** Pause before hints that could not be delivered are tried again. */
 export const HANDOFF_RETRY_MS = 1_000;
 
+/** The longest pause before a peer that refuses is offered a hint again: the pause doubles with each refusal. */
+export const HANDOFF_RETRY_MS_MAX = 16_000;
+
 /** Pause between comparisons of hash trees with one peer or another. */
 export const COMPARE_MS = 4_000;
 
