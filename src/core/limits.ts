@@ -102,6 +102,9 @@ export const CONNECTION_SILENCE_MS_MAX = 30_000;
 /** How long an accepted connection may take to say `hello`. */
 export const HELLO_MS_MAX = 5_000;
 
+/** How long a dialled peer may take to say `welcome`; then it is dialled anew. */
+export const WELCOME_MS_MAX = 2_000;
+
 /** Pause before a lost peer is dialled again: doubles from the first to the second, with jitter. */
 export const RECONNECT_MS_MIN = 50;
 export const RECONNECT_MS_MAX = 1_000;

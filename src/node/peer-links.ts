@@ -2,13 +2,14 @@
  * The links to the other nodes: dialled from here, greeted, pinged, dialled again when lost.
  *
  * Each pair of nodes has two links, one dialled from each side; a node sends its messages on its own. A peer
- * counts as reachable while its link has been welcomed and the phi-accrual detector trusts its pongs.
+ * counts as reachable while its link has been welcomed and the phi-accrual detector trusts its pongs. Until
+ * then a deadline watches the link: it may have gone half-open before anything was heard on it.
  */
 import { FailureDetector } from '../cluster/failure-detector.js';
 import type { ClusterMap, NodeEntry } from '../cluster/cluster-map.js';
 import { asTrefoilError } from '../core/errors.js';
 import type { NodeId } from '../core/ids.js';
-import { HEARTBEAT_MS, RECONNECT_MS_MAX, RECONNECT_MS_MIN } from '../core/limits.js';
+import { HEARTBEAT_MS, RECONNECT_MS_MAX, RECONNECT_MS_MIN, WELCOME_MS_MAX } from '../core/limits.js';
 import { decodeFrame } from '../protocol/codec.js';
 import { PROTOCOL_VERSION, type Message, type ReplicaMessage } from '../protocol/messages.js';
 import type { Cancel, NodeRuntime } from '../runtime/runtime.js';
@@ -32,6 +33,10 @@ interface Peer {
   readonly node: NodeEntry;
   link: Link | undefined;
   welcomed: boolean;
+  /** Ends a dial that is not welcomed in time. */
+  welcomeDeadline: Cancel;
+  /** From when on a greeting of the peer replaces a dial that is not welcomed yet. */
+  replaceAfterMs: number;
   detector: FailureDetector;
   reconnectMs: number;
   pingedAtMs: number;
@@ -78,6 +83,8 @@ export class PeerLinks {
         node,
         link: undefined,
         welcomed: false,
+        welcomeDeadline: () => undefined,
+        replaceAfterMs: Infinity,
         detector: new FailureDetector(DETECTOR),
         reconnectMs: RECONNECT_MS_MIN,
         pingedAtMs: 0,
@@ -94,7 +101,10 @@ export class PeerLinks {
     this.#stopped = true;
     this.#heartbeat();
     for (const cancel of this.#dials) cancel();
-    for (const peer of this.#peers.values()) peer.link?.connection.close('the node stops');
+    for (const peer of this.#peers.values()) {
+      peer.welcomeDeadline();
+      peer.link?.connection.close('the node stops');
+    }
   }
 
   reachable(peer: NodeId): boolean {
@@ -107,12 +117,22 @@ export class PeerLinks {
     else peer.link.post(message);
   }
 
-  /** A node that was away has greeted us: no need to wait out the pause before the next dial. */
+  /**
+   * A node that was away has greeted us: no need to wait out the pause before the next dial, nor a dial that found
+   * it away. Such a dial is replaced once only: two nodes that greet each other at the same time would never be done.
+   */
   peerGreeted(id: NodeId): void {
     const peer = this.#peers.get(id);
-    if (peer === undefined || peer.link !== undefined || this.#stopped) return;
+    if (peer === undefined || peer.welcomed || this.#stopped) return;
+    const stale = peer.link;
+    if (stale !== undefined && this.#runtime.clock.monotonicMs() < peer.replaceAfterMs) return;
+    peer.link = undefined;
     peer.reconnectMs = RECONNECT_MS_MIN;
     this.#dial(peer);
+    if (stale === undefined) return;
+    peer.replaceAfterMs = Infinity;
+    this.#dirty.delete(stale);
+    stale.connection.destroy('the peer has greeted us since');
   }
 
   statuses(): PeerStatus[] {
@@ -139,6 +159,11 @@ export class PeerLinks {
     const link = new Link(connection, this.#counters, this.#dirty);
     link.becomePeer();
     peer.link = link;
+    peer.replaceAfterMs = this.#runtime.clock.monotonicMs() + HEARTBEAT_MS;
+    peer.welcomeDeadline();
+    peer.welcomeDeadline = this.#runtime.timers.after(WELCOME_MS_MAX, () => {
+      connection.destroy('the peer did not welcome us in time');
+    });
   }
 
   #greet(peer: Peer, link: Link): void {
@@ -194,6 +219,7 @@ export class PeerLinks {
   #up(peer: Peer): void {
     if (peer.welcomed) return;
     peer.welcomed = true;
+    peer.welcomeDeadline();
     peer.lastRefusal = '';
     peer.reconnectMs = RECONNECT_MS_MIN;
     peer.detector = new FailureDetector(DETECTOR);
@@ -205,6 +231,7 @@ export class PeerLinks {
   #lost(peer: Peer, link: Link, reason: string): void {
     if (peer.link !== link) return;
     peer.link = undefined;
+    peer.welcomeDeadline();
     this.#dirty.delete(link);
     if (peer.welcomed) {
       peer.welcomed = false;
