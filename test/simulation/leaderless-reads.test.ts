@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { partitionOfKey } from '../../src/core/hash.js';
 import { compareKeys } from '../../src/core/text-order.js';
 import type { ScanResult } from '../../src/protocol/messages.js';
+import { LATE_ANSWER_MS_MAX, LATE_READS_MAX, SWEEP_MS } from '../../src/replication/leaderless/tuning.js';
 import { RawClient } from '../support/raw-client.js';
 import { SimCluster } from '../support/sim-cluster.js';
 import { watch } from '../support/watched.js';
@@ -69,6 +70,23 @@ describe('read repair', () => {
     await cluster.simulation.runFor(700);
     expect(cluster.stored('n3', 'k')).toEqual(['v']);
     expect(cluster.gauge('n1', 'openReads')).toBe(0);
+  });
+
+  it('late answers are waited for a while after the reply, not until the deadline, and only by so many reads', async () => {
+    const cluster = await start(5);
+    const n1 = await RawClient.open(cluster, 'n1');
+    await cluster.settle(n1.put('k', 'v', { write: 'all' }));
+    // Messages of n3 stay on their way; it answers nothing and is not yet taken for gone.
+    cluster.world.network.setLink('n3', 'n1', { latencyMs: [1_500, 1_501] });
+    const many = Array.from({ length: LATE_READS_MAX + 50 }, () =>
+      n1.get('k', { read: 2, explain: true, budgetMs: 30_000 }),
+    );
+    await cluster.settle(Promise.all(many));
+    expect(cluster.gauge('n1', 'openReads')).toBeLessThanOrEqual(LATE_READS_MAX);
+    expect(cluster.gauge('n1', 'openReads')).toBeGreaterThan(0);
+    await cluster.simulation.runFor(LATE_ANSWER_MS_MAX + 2 * SWEEP_MS);
+    expect(cluster.gauge('n1', 'openReads')).toBe(0);
+    expect(cluster.gauge('n1', 'openPeerCalls')).toBe(0);
   });
 
   it('siblings that two replicas hold apart are both shown, and both replicas get both', async () => {

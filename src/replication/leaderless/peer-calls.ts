@@ -1,7 +1,7 @@
 /**
  * Questions to other replicas that await an answer. Each ends exactly once: by its answer, or by `null`
- * when the peer went away or the time was up. An answer that comes after that is dropped here, so whoever
- * wants late answers gives the call a later deadline than its own.
+ * when the peer went away or the time was up; or it is withdrawn. An answer that comes after that is dropped here,
+ * so whoever wants late answers gives the call a later deadline than its own.
  *
  * Sequences start at a random number: an answer to a question from before a restart matches nothing.
  */
@@ -28,6 +28,8 @@ interface PeerCall {
 export class PeerCalls {
   readonly #open = new Map<number, PeerCall>();
   #nextSequence: number;
+  /** No open call is due before this, so that most sweeps look at none. */
+  #earliestMs = Infinity;
 
   constructor(firstSequence: number) {
     this.#nextSequence = firstSequence;
@@ -49,15 +51,17 @@ export class PeerCalls {
     effects.send(peer, { type: 'store', sequence, key, record });
   }
 
+  /** Gives the sequence, by which the call can be withdrawn. */
   fetch(
     effects: Effects,
     peer: NodeId,
     key: string,
     deadlineMs: number,
     onAnswer: OnAnswer<FetchResult>,
-  ): void {
+  ): number {
     const sequence = this.#register({ peer, expects: 'fetch-result', deadlineMs, onAnswer });
     effects.send(peer, { type: 'fetch', sequence, key });
+    return sequence;
   }
 
   fetchPage(
@@ -80,6 +84,11 @@ export class PeerCalls {
     call.onAnswer(answer as never, turn, effects);
   }
 
+  /** Nobody waits for the answer any more: the call ends, unheard. */
+  withdraw(sequence: number): void {
+    this.#open.delete(sequence);
+  }
+
   /** Ends every call to a peer that went away. */
   peerDown(peer: NodeId, turn: Turn, effects: Effects): void {
     this.#end((call) => call.peer === peer, turn, effects);
@@ -87,19 +96,29 @@ export class PeerCalls {
 
   /** Ends every call whose time is up. */
   sweep(turn: Turn, effects: Effects): void {
+    if (turn.monotonicMs < this.#earliestMs) return;
+    this.#earliestMs = Infinity;
     this.#end((call) => call.deadlineMs <= turn.monotonicMs, turn, effects);
+    for (const { deadlineMs } of this.#open.values()) {
+      if (deadlineMs < this.#earliestMs) this.#earliestMs = deadlineMs;
+    }
   }
 
+  /** What an ended call makes its owner do may end or open others: those that end now are chosen first. */
   #end(which: (call: PeerCall) => boolean, turn: Turn, effects: Effects): void {
-    for (const [sequence, call] of [...this.#open]) {
-      if (!which(call) || !this.#open.delete(sequence)) continue;
-      call.onAnswer(null, turn, effects);
+    const ended: number[] = [];
+    for (const [sequence, call] of this.#open) if (which(call)) ended.push(sequence);
+    for (const sequence of ended) {
+      const call = this.#open.get(sequence);
+      this.#open.delete(sequence);
+      call?.onAnswer(null, turn, effects);
     }
   }
 
   #register(call: PeerCall): number {
     const sequence = this.#nextSequence++;
     this.#open.set(sequence, call);
+    if (call.deadlineMs < this.#earliestMs) this.#earliestMs = call.deadlineMs;
     return sequence;
   }
 }

@@ -3,6 +3,9 @@
  *
  * Asks as few replicas as R needs, and all of them when one is slow, when a session's bound is not yet met, when
  * the caller wants an explanation, and now and then so that hot keys are checked everywhere.
+ *
+ * A read that has replied listens for late answers for a fixed time, whatever deadline it had, and only so many do:
+ * each holds records.
  */
 import { TrefoilError } from '../../core/errors.js';
 import type { NodeId } from '../../core/ids.js';
@@ -20,7 +23,13 @@ import type { LocalRecords } from './local-records.js';
 import type { PeerCalls } from './peer-calls.js';
 import { ReadAnswers, type MergedRead, type ReadAnswer } from './read-answers.js';
 import type { RecordRepair } from './record-repair.js';
-import { LATE_ANSWER_MS_MAX, READ_ALL_ONE_IN, READ_WIDEN_MS, STORE_ANSWER_MS_MAX } from './tuning.js';
+import {
+  LATE_ANSWER_MS_MAX,
+  LATE_READS_MAX,
+  READ_ALL_ONE_IN,
+  READ_WIDEN_MS,
+  STORE_ANSWER_MS_MAX,
+} from './tuning.js';
 
 type GetRequest = Extract<ReplicaEvent, { readonly type: 'request' }> & { readonly operation: GetOperation };
 
@@ -35,9 +44,9 @@ interface OpenRead {
   readonly atLeast: VersionVector;
   readonly answers: ReadAnswers;
   readonly asked: Set<NodeId>;
-  waiting: number;
-  /** What was replied; late answers are compared with it. */
-  replied: MergedRead | undefined;
+  /** The questions that await an answer, by whom they were put to. */
+  readonly waiting: Map<NodeId, number>;
+  replied: boolean;
 }
 
 export class ReadCoordinator {
@@ -46,6 +55,10 @@ export class ReadCoordinator {
   readonly #calls: PeerCalls;
   readonly #repair: RecordRepair;
   readonly #open = new Set<OpenRead>();
+  /** Replied, and listening for late answers until then; the longest replied first. */
+  readonly #late = new Map<OpenRead, number>();
+  /** No open read has anything to do before this. */
+  #nextLookMs = Infinity;
 
   constructor(members: GroupMembers, records: LocalRecords, calls: PeerCalls, repair: RecordRepair) {
     this.#members = members;
@@ -55,7 +68,7 @@ export class ReadCoordinator {
   }
 
   get size(): number {
-    return this.#open.size;
+    return this.#open.size + this.#late.size;
   }
 
   /** Throws what refuses the read. */
@@ -76,13 +89,13 @@ export class ReadCoordinator {
       atLeast: atLeast === null ? [] : contextBound(decodeContext(key, atLeast)),
       answers: new ReadAnswers(),
       asked: new Set(),
-      waiting: 0,
-      replied: undefined,
+      waiting: new Map(),
+      replied: false,
     };
     const local = this.#records.read(turn, key);
-    if (local === 'corrupt') this.#repair.begin(key, turn, effects);
-    read.answers.add(this.#members.self, local);
+    if (!read.answers.add(this.#members.self, local)) this.#repair.begin(key, turn, effects);
     this.#open.add(read);
+    this.#lookAt(read);
 
     const askAll = get.explain || (required > 1 && turn.random.integer(READ_ALL_ONE_IN) === 0);
     if (askAll) this.#widen(read, turn, effects);
@@ -91,15 +104,27 @@ export class ReadCoordinator {
   }
 
   sweep(turn: Turn, effects: Effects): void {
+    for (const [read, untilMs] of this.#late) {
+      if (untilMs > turn.monotonicMs) break;
+      this.#forget(read);
+    }
+    if (turn.monotonicMs < this.#nextLookMs) return;
+    this.#nextLookMs = Infinity;
     for (const read of this.#open) {
-      if (read.replied !== undefined) continue;
       if (read.deadlineMs <= turn.monotonicMs) {
         this.#fail(read, effects, new TrefoilError('Timeout', this.#shortfall(read), { outcome: 'failed' }));
-      } else if (read.widenAtMs <= turn.monotonicMs) {
+        continue;
+      }
+      if (read.widenAtMs <= turn.monotonicMs) {
         this.#widen(read, turn, effects);
         this.#judge(read, turn, effects);
       }
+      this.#lookAt(read);
     }
+  }
+
+  #lookAt(read: OpenRead): void {
+    this.#nextLookMs = Math.min(this.#nextLookMs, read.deadlineMs, read.widenAtMs);
   }
 
   #widen(read: OpenRead, turn: Turn, effects: Effects): void {
@@ -120,32 +145,25 @@ export class ReadCoordinator {
         continue;
       }
       read.asked.add(peer);
-      read.waiting++;
       asked++;
-      this.#calls.fetch(
-        effects,
-        peer,
-        read.key,
-        read.deadlineMs + LATE_ANSWER_MS_MAX,
-        (answer, turnNow, effectsNow) => {
-          read.waiting--;
-          this.#answered(read, peer, answerOf(answer), turnNow, effectsNow);
-        },
-      );
+      const untilMs = read.deadlineMs + LATE_ANSWER_MS_MAX;
+      const call = this.#calls.fetch(effects, peer, read.key, untilMs, (answer, turnNow, effectsNow) => {
+        read.waiting.delete(peer);
+        this.#answered(read, peer, answerOf(answer), turnNow, effectsNow);
+      });
+      read.waiting.set(peer, call);
     }
   }
 
   #answered(read: OpenRead, peer: NodeId, answer: ReadAnswer, turn: Turn, effects: Effects): void {
-    read.answers.add(peer, answer);
-    if (read.replied === undefined) {
-      if (typeof answer === 'string') this.#widen(read, turn, effects);
+    const told = read.answers.add(peer, answer);
+    if (!read.replied) {
+      if (!told) this.#widen(read, turn, effects);
       this.#judge(read, turn, effects);
       return;
     }
-    if (read.waiting === 0) this.#open.delete(read);
-    if (typeof answer === 'string') return;
-    const merged = read.answers.merge();
-    this.#repairStale(read, merged, turn, effects);
+    if (read.waiting.size === 0) this.#late.delete(read);
+    if (told) this.#repairStale(read, read.answers.merge(), turn, effects);
   }
 
   /** Replies if the answers are enough, fails if they can no longer be. */
@@ -154,7 +172,7 @@ export class ReadCoordinator {
       const merged = read.answers.merge();
       if (dominates(merged.record.context, read.atLeast)) return this.#reply(read, merged, turn, effects);
       if (read.widenAtMs !== Infinity) this.#widen(read, turn, effects);
-      if (read.waiting > 0) return;
+      if (read.waiting.size > 0) return;
       this.#fail(
         read,
         effects,
@@ -162,15 +180,16 @@ export class ReadCoordinator {
       );
       return;
     }
-    if (read.waiting > 0) return;
+    if (read.waiting.size > 0) return;
     if (read.widenAtMs !== Infinity) this.#widen(read, turn, effects);
-    if (read.waiting === 0)
+    if (read.waiting.size === 0)
       this.#fail(read, effects, new TrefoilError('QuorumUnavailable', this.#shortfall(read)));
   }
 
   #reply(read: OpenRead, merged: MergedRead, turn: Turn, effects: Effects): void {
-    read.replied = merged;
-    if (read.waiting === 0) this.#open.delete(read);
+    read.replied = true;
+    this.#open.delete(read);
+    if (read.waiting.size > 0) this.#listen(read, turn);
     const all = [this.#members.self, ...this.#members.peers];
     const answers = read.explain ? read.answers.explain(all, merged) : [];
     const repaired = this.#repairStale(read, merged, turn, effects);
@@ -180,6 +199,19 @@ export class ReadCoordinator {
       context: merged.bytes === null ? null : readContext(read.key, merged.record),
       explain: read.explain ? explainRead(this.#members, read.required, answers, repaired) : null,
     });
+  }
+
+  #listen(read: OpenRead, turn: Turn): void {
+    this.#late.set(read, turn.monotonicMs + LATE_ANSWER_MS_MAX);
+    const [longest] = this.#late.keys();
+    if (this.#late.size > LATE_READS_MAX && longest !== undefined) this.#forget(longest);
+  }
+
+  /** Listens no longer. */
+  #forget(read: OpenRead): void {
+    this.#late.delete(read);
+    for (const call of read.waiting.values()) this.#calls.withdraw(call);
+    read.waiting.clear();
   }
 
   /** Sends the merge to the replicas that told of less. They are then taken to hold it. */
@@ -199,7 +231,7 @@ export class ReadCoordinator {
           turn.monotonicMs + STORE_ANSWER_MS_MAX,
           () => undefined,
         );
-      read.answers.add(replica, bytes);
+      read.answers.brought(replica, merged.record, bytes);
     }
     return stale;
   }
@@ -210,7 +242,8 @@ export class ReadCoordinator {
 
   #fail(read: OpenRead, effects: Effects, error: TrefoilError): void {
     this.#open.delete(read);
-    read.replied = read.answers.merge();
+    read.replied = true;
+    this.#forget(read);
     effects.reply(read.request, error);
   }
 

@@ -18,6 +18,9 @@ export const READ_WIDEN_MS = 100;
 /** How long after the reply a read still listens for late answers to repair by. */
 export const LATE_ANSWER_MS_MAX = 1_000;
 
+/** Replied reads of one group that listen for late answers; with one more, the longest replied is forgotten. */
+export const LATE_READS_MAX = 256;
+
 /** One read in so many asks every replica, so that stale copies of hot keys are found by reading. */
 export const READ_ALL_ONE_IN = 10;
 
