@@ -129,17 +129,28 @@ describe('hinted handoff', () => {
   });
 
   it('a write that came in between keeps the hint, though the peer confirmed the older record', async () => {
-    const cluster = await start(7);
+    let confirmed = 0;
+    const cluster = await SimCluster.start({
+      seed: 7,
+      namespaces: ONE_PARTITION,
+      onMessage: (from, to, message) => {
+        if (message.type !== 'replica' || message.message.type !== 'store-result') return;
+        if (from === 'n3' && to === 'n1' && message.message.status === 'stored') confirmed++;
+      },
+    });
     const n1 = await loseN3(cluster);
     const first = await cluster.settle(n1.put('k', 'first'));
-    cluster.world.network.setLink('n3', 'n1', { latencyMs: [400, 401] });
     await cluster.settle(cluster.boot('n3'));
-    await cluster.simulation.runUntil(() => cluster.record('n3', 'k') !== undefined);
-    // The confirmation of the first record is on its way; the second never reaches n3.
+    cluster.world.disk('n3').holdSync();
+    await cluster.allReachable();
+    await cluster.simulation.runUntil(() => cluster.world.disk('n3').holding);
+    // n3 is about to confirm the first record; the second will not reach it.
     cluster.world.network.block('n1', 'n3');
     await cluster.settle(n1.put('k', 'second', { context: first.context }));
-    expect(cluster.stored('n1', 'k')).toEqual(['second']);
-    await cluster.simulation.runFor(600);
+    expect(confirmed).toBe(0);
+    cluster.world.disk('n3').releaseSync();
+    await cluster.simulation.runUntil(() => confirmed === 1);
+    await cluster.simulation.runFor(100);
     expect(cluster.stored('n3', 'k')).toEqual(['first']);
     expect(hints(cluster, 'n1', 'n3')).toEqual(['k']);
     cluster.world.network.calm();

@@ -99,8 +99,11 @@ describe('a client that goes away in the middle of its requests', () => {
     ];
     await cluster.simulation.runUntil(() => cluster.node('n1').status().requestsInFlight === 4);
     await cluster.simulation.runFor(50);
-    if (how === 'hangs up') client.destroy();
-    else cluster.world.crash(client.name, { powerOff: true });
+    if (how === 'hangs up') {
+      client.destroy();
+      await cluster.simulation.runFor(10);
+      expect(cluster.node('n1').status().requestsInFlight).toBe(0);
+    } else cluster.world.crash(client.name, { powerOff: true });
     // A powered-off client is found by its silence.
     await cluster.simulation.runFor(45_000);
     expect(openThings(cluster, 'n1')).toBe(0);
