@@ -118,6 +118,11 @@ export const ERRORS = {
     false,
     'Start the node that owns this folder, or give this one a folder of its own.',
   ),
+  DataFolderDamaged: entry(
+    'failed',
+    false,
+    'Restore the folder from a backup, or move it away and start with an empty one: the other replicas fill it.',
+  ),
   PortInUse: entry('failed', false, 'Stop what listens there, or choose another port in the config.'),
 
   // Ours

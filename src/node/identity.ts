@@ -7,6 +7,7 @@
  *   - the folder is new, or is a copy or a restored backup (the store's identity changed);
  *   - for `buffered` namespaces, the last stop was not clean: an acknowledged write may be gone;
  *   - a record was found damaged, or a batch failed (asked for while running);
+ *   - what the node wrote down about its minting is damaged itself;
  *   - the operator says so.
  *
  * With `durability: sync` nothing leaves before it is on disk, so a SIGKILL does not end an incarnation.
@@ -15,10 +16,10 @@ import { checkMapTransition } from '../cluster/build-map.js';
 import type { ClusterMap } from '../cluster/cluster-map.js';
 import { TrefoilError } from '../core/errors.js';
 import { hlcFromWallMs, type HlcTime } from '../core/hlc.js';
-import { incarnationId, type NodeId } from '../core/ids.js';
+import { incarnationId, type GroupId, type NodeId } from '../core/ids.js';
 import type { Random, Storage } from '../runtime/runtime.js';
-import { decodeMeta, encodeMeta } from './meta.js';
-import type { Incarnations } from './minter.js';
+import { encodeMeta, readMeta } from './meta.js';
+import { damagedCounters, type Incarnations } from './minter.js';
 
 const OWNER = 'm/owner';
 const MAP = 'm/map';
@@ -45,38 +46,63 @@ export interface Identity {
    * its own: it was only ever this node's own clock, a little ahead, never what other clocks wrote into data.
    */
   readonly clockFloor: HlcTime;
+  /** Entries that could not be relied on and were replaced. */
+  readonly damaged: readonly string[];
 }
 
 /**
  * Takes possession of a store for one run: checks that it is this node's and fits the map, decides on the
- * incarnation, and marks the run as not (yet) cleanly stopped. Rejects with `DataFolderForeign`, `ConfigIncompatible`
- * or `MapConflict`, having changed nothing.
+ * incarnation under which the node mints in `groups`, and marks the run as not (yet) cleanly stopped. Rejects with
+ * `DataFolderForeign`, `DataFolderDamaged`, `ConfigIncompatible` or `MapConflict`, having changed nothing.
  */
 export async function takePossession(
   storage: Storage,
   self: NodeId,
   map: ClusterMap,
+  groups: readonly GroupId[],
   random: Random,
   newIncarnation: boolean,
 ): Promise<Identity> {
-  const owner = decodeMeta<Owner>(storage.get(OWNER));
+  checkOwner(storage, self, map);
+  const counters = damagedCounters(groups, storage);
+  const clock = readMeta<HlcTime>(storage, CLOCK);
+  const last = readMeta<StoredIncarnations>(storage, INCARNATIONS);
+  const anew = newIncarnation || counters.length > 0;
+  const incarnations = continuedIncarnations(storage, last, self, random, anew);
+  const batch = storage.batch();
+  batch.put(OWNER, encodeMeta({ cluster: map.cluster, node: self } satisfies Owner));
+  batch.put(MAP, encodeMeta(map));
+  batch.put(...incarnationsEntry(incarnations, storage));
+  batch.delete(CLEAN);
+  for (const key of counters) batch.delete(key);
+  // Without its floor the clock may repeat timestamps, if it was also set back: they order writes, dots name them.
+  if (clock === 'damaged') batch.delete(CLOCK);
+  await batch.write({ sync: true });
+  const others = [...(last === 'damaged' ? [INCARNATIONS] : []), ...(clock === 'damaged' ? [CLOCK] : [])];
+  return {
+    incarnations,
+    clockFloor: clock === 'damaged' ? 0 : (clock ?? 0),
+    damaged: [...counters, ...others],
+  };
+}
+
+/** Whose folder it is, and by which map its keys were placed: nothing can stand in for these. */
+function checkOwner(storage: Storage, self: NodeId, map: ClusterMap): void {
+  const owner = readMeta<Owner>(storage, OWNER);
+  const stored = readMeta<ClusterMap>(storage, MAP);
+  if (owner === 'damaged' || stored === 'damaged') {
+    throw new TrefoilError(
+      'DataFolderDamaged',
+      `the entry ${owner === 'damaged' ? OWNER : MAP} of the data folder of node ${self} is damaged`,
+    );
+  }
   if (owner !== undefined && (owner.cluster !== map.cluster || owner.node !== self)) {
     throw new TrefoilError(
       'DataFolderForeign',
       `the data folder belongs to node ${owner.node} of cluster ${owner.cluster}, not to ${self} of ${map.cluster}`,
     );
   }
-  const stored = decodeMeta<ClusterMap>(storage.get(MAP));
   if (stored !== undefined) checkMapTransition(stored, map);
-
-  const incarnations = continuedIncarnations(storage, self, random, newIncarnation);
-  const batch = storage.batch();
-  batch.put(OWNER, encodeMeta({ cluster: map.cluster, node: self } satisfies Owner));
-  batch.put(MAP, encodeMeta(map));
-  batch.put(...incarnationsEntry(incarnations, storage));
-  batch.delete(CLEAN);
-  await batch.write({ sync: true });
-  return { incarnations, clockFloor: decodeMeta<number>(storage.get(CLOCK)) ?? 0 };
 }
 
 /** Marks the run as cleanly stopped. The last write of a run. */
@@ -103,11 +129,16 @@ export function incarnationsEntry(
   return [INCARNATIONS, encodeMeta(stored)];
 }
 
-function continuedIncarnations(storage: Storage, self: NodeId, random: Random, anew: boolean): Incarnations {
+function continuedIncarnations(
+  storage: Storage,
+  last: StoredIncarnations | undefined | 'damaged',
+  self: NodeId,
+  random: Random,
+  anew: boolean,
+): Incarnations {
   const fresh = freshIncarnations(self, random);
-  const last = decodeMeta<StoredIncarnations>(storage.get(INCARNATIONS));
-  if (anew || last === undefined || last.store !== storage.identity) return fresh;
-  const clean = storage.get(CLEAN) !== undefined;
+  if (anew || last === undefined || last === 'damaged' || last.store !== storage.identity) return fresh;
+  const clean = readMeta<boolean>(storage, CLEAN) === true;
   return { sync: incarnationId(last.sync), buffered: clean ? incarnationId(last.buffered) : fresh.buffered };
 }
 

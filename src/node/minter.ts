@@ -7,12 +7,13 @@
  * Counters are reserved on disk a block at a time, so that most mints cost no write of their own; a restart
  * goes on behind the reserved block, whatever part of it was used. Gaps mean nothing to a version vector.
  */
+import { TrefoilError } from '../core/errors.js';
 import type { GroupId, IncarnationId } from '../core/ids.js';
 import { invariant } from '../core/invariant.js';
 import { COUNTERS_RESERVED } from '../core/limits.js';
 import type { Dot } from '../core/version-vector.js';
 import type { Storage } from '../runtime/runtime.js';
-import { decodeMeta, encodeMeta } from './meta.js';
+import { encodeMeta, readMeta } from './meta.js';
 
 interface Reserved {
   readonly incarnation: string;
@@ -47,9 +48,18 @@ export class Minter {
     return [...this.#groups.values()].every((group) => group.next === 1);
   }
 
-  /** Reads what an earlier run reserved for a group. */
+  /**
+   * Reads what an earlier run reserved for a group. Throws `DataFolderDamaged`: taking possession of the store has
+   * already replaced every counter that was damaged then.
+   */
   open(group: GroupId, durability: Durability, storage: Storage): void {
-    const reserved = decodeMeta<Reserved>(storage.get(counterKey(group)));
+    const reserved = readMeta<Reserved>(storage, counterKey(group));
+    if (reserved === 'damaged') {
+      throw new TrefoilError(
+        'DataFolderDamaged',
+        `the entry ${counterKey(group)} of the data folder is damaged`,
+      );
+    }
     const next = reserved?.incarnation === this.#incarnations[durability] ? reserved.below : 1;
     this.#groups.set(group, { durability, next, reservedBelow: next });
   }
@@ -75,6 +85,11 @@ export class Minter {
       counter.reservedBelow = 1;
     }
   }
+}
+
+/** The entries of these groups' counters that are damaged. */
+export function damagedCounters(groups: readonly GroupId[], storage: Storage): string[] {
+  return groups.map(counterKey).filter((key) => readMeta<Reserved>(storage, key) === 'damaged');
 }
 
 function counterKey(group: GroupId): string {

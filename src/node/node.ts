@@ -4,10 +4,10 @@
  */
 import type { ClusterConfig } from '../cluster/config.js';
 import { buildClusterMap } from '../cluster/build-map.js';
-import { replicasOf, type ClusterMap } from '../cluster/cluster-map.js';
+import { replicasOf, type ClusterMap, type NamespaceEntry } from '../cluster/cluster-map.js';
 import { TrefoilError } from '../core/errors.js';
 import { HybridClock } from '../core/hlc.js';
-import { groupId, type NodeId } from '../core/ids.js';
+import { groupId, type GroupId, type NodeId } from '../core/ids.js';
 import { CLOCK_SKEW_MS_MAX, DRAIN_MS_MAX, FREE_BYTES_MIN } from '../core/limits.js';
 import { leaderless } from '../replication/leaderless/leaderless.js';
 import type { StrategyDefinition } from '../replication/strategy.js';
@@ -49,7 +49,7 @@ export interface RunningNode {
 
 /**
  * Starts a node. Rejects with `ConfigInvalid`, `PortInUse`, `DataFolderInUse`, `DataFolderForeign`,
- * `ConfigIncompatible`, `MapConflict` or `StorageFailed`, having left nothing open.
+ * `DataFolderDamaged`, `ConfigIncompatible`, `MapConflict` or `StorageFailed`, having left nothing open.
  */
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const map = buildClusterMap(options.config);
@@ -58,13 +58,28 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     throw new TrefoilError('ConfigInvalid', `the config has no node ${options.node}`);
   }
   const storage = await options.runtime.openStorage(options.dataDir);
+  let node: TrefoilNode | undefined;
   try {
-    const node = new TrefoilNode(options, map, await openState(options, map, storage));
+    node = new TrefoilNode(options, map, await openState(options, map, storage));
     await node.listen({ host: entry.host, port: entry.port });
     return node;
   } catch (error) {
+    await node?.abandon();
     await storage.close();
     throw error;
+  }
+}
+
+/** The groups of which the map places a replica on a node. */
+function* placements(
+  map: ClusterMap,
+  self: NodeId,
+): Generator<{ readonly group: GroupId; readonly namespaceIndex: number; readonly partition: number }> {
+  for (const [namespaceIndex, namespace] of map.namespaces.entries()) {
+    for (let partition = 0; partition < namespace.partitions; partition++) {
+      if (!replicasOf(map, namespaceIndex, partition).includes(self)) continue;
+      yield { group: groupId(namespace.name, partition), namespaceIndex, partition };
+    }
   }
 }
 
@@ -72,6 +87,8 @@ interface NodeState {
   readonly storage: Storage;
   readonly clock: HybridClock;
   readonly minter: Minter;
+  /** Entries of the node's own that were damaged and have been replaced. */
+  readonly damaged: readonly string[];
 }
 
 async function openState(
@@ -79,9 +96,10 @@ async function openState(
   map: ClusterMap,
   storage: Storage,
 ): Promise<NodeState> {
-  const identity = await takePossession(storage, node, map, runtime.random, newIncarnation ?? false);
+  const groups = [...placements(map, node)].map(({ group }) => group);
+  const identity = await takePossession(storage, node, map, groups, runtime.random, newIncarnation ?? false);
   const clock = new HybridClock(() => runtime.clock.wallMs(), CLOCK_SKEW_MS_MAX, identity.clockFloor);
-  return { storage, clock, minter: new Minter(identity.incarnations) };
+  return { storage, clock, minter: new Minter(identity.incarnations), damaged: identity.damaged };
 }
 
 class TrefoilNode implements RunningNode {
@@ -108,6 +126,10 @@ class TrefoilNode implements RunningNode {
     this.#clock = state.clock;
     this.#minter = state.minter;
     this.#startedMs = runtime.clock.monotonicMs();
+    for (const entry of state.damaged) {
+      this.#counters.add('meta_damaged');
+      runtime.log.write('warn', "an entry of the node's own was damaged; it begins anew", { entry });
+    }
     this.#peers = new PeerLinks(runtime, self, map, config.credentials, this.#counters, this.#dirty, {
       onUp: (peer) => this.#queue.broadcast({ type: 'peer-up', peer }),
       onDown: (peer) => this.#queue.broadcast({ type: 'peer-down', peer }),
@@ -197,22 +219,27 @@ class TrefoilNode implements RunningNode {
   }
 
   #openReplicas(): void {
-    this.#map.namespaces.forEach((namespace, namespaceIndex) => {
+    for (const { group, namespaceIndex, partition } of placements(this.#map, this.id)) {
+      const namespace = this.#map.namespaces[namespaceIndex] as NamespaceEntry;
       const strategy = STRATEGIES[namespace.strategy];
       if (strategy === undefined)
         throw new TrefoilError('ConfigInvalid', `there is no strategy ${namespace.strategy}`);
-      for (let partition = 0; partition < namespace.partitions; partition++) {
-        if (!replicasOf(this.#map, namespaceIndex, partition).includes(this.id)) continue;
-        const group = groupId(namespace.name, partition);
-        const setup = { group, self: this.id, map: this.#map, namespaceIndex, partition };
-        const open: ReplicaSlot['open'] = (turn, effects) => strategy.open(setup, turn, effects);
-        this.#queue.add(new ReplicaSlot(group, namespace.durability, open));
-      }
-    });
+      const setup = { group, self: this.id, map: this.#map, namespaceIndex, partition };
+      const open: ReplicaSlot['open'] = (turn, effects) => strategy.open(setup, turn, effects);
+      this.#queue.add(new ReplicaSlot(group, namespace.durability, open));
+    }
   }
 
   #flush(): void {
     for (const link of [...this.#dirty]) link.flush();
+  }
+
+  /** Closes what a start that failed has opened, but for the store, which it was given. */
+  async abandon(): Promise<void> {
+    this.#peers.stop();
+    this.#queue.stop();
+    this.#server.closeAll('the node could not start');
+    await this.#listener?.close();
   }
 
   async #stop(): Promise<void> {
