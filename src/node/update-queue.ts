@@ -71,6 +71,8 @@ export class UpdateQueue implements StepWorld {
   writesRefused: ErrorCode | null = null;
   #storage: Storage;
   #inbox: Queued[] = [];
+  #turnWallMs = 0;
+  #turnMonotonicMs = 0;
   #drainAsked = false;
   /** No store to read from, or the node has stopped: nothing is stepped. */
   #paused = false;
@@ -231,7 +233,11 @@ export class UpdateQueue implements StepWorld {
     this.#setup.outputs.flush();
   }
 
+  /** One turn, one time: its steps are together in it. */
   #beginTurn(): void {
+    const { clock } = this.#setup.runtime;
+    this.#turnWallMs = Math.floor(clock.wallMs());
+    this.#turnMonotonicMs = clock.monotonicMs();
     if (this.readOnly) this.writesRefused = 'NodeReadOnly';
     else this.writesRefused = this.#storage.freeBytes() < this.#setup.freeBytesMin ? 'StorageFull' : null;
   }
@@ -259,8 +265,7 @@ export class UpdateQueue implements StepWorld {
   }
 
   #newStep(slot: ReplicaSlot): Step {
-    const { clock } = this.#setup.runtime;
-    return new Step(this, slot, Math.floor(clock.wallMs()), clock.monotonicMs());
+    return new Step(this, slot, this.#turnWallMs, this.#turnMonotonicMs);
   }
 
   #release(slot: ReplicaSlot, step: Step): void {
