@@ -1,7 +1,12 @@
 /** Anti-entropy: silent where replicas agree (L12), thorough where they do not, and not fooled by writes under way. */
 import { describe, expect, it } from 'vitest';
 import type { Message } from '../../src/protocol/messages.js';
-import { COMPARE_MS, RECOUNT_MS } from '../../src/replication/leaderless/tuning.js';
+import {
+  COMPARE_MS,
+  OFFER_FETCHES_MAX,
+  RECOUNT_DAMAGED_MS,
+  RECOUNT_MS,
+} from '../../src/replication/leaderless/tuning.js';
 import { RawClient } from '../support/raw-client.js';
 import { SimCluster, type SimClusterOptions } from '../support/sim-cluster.js';
 
@@ -85,6 +90,46 @@ describe('replicas that differ', () => {
     expect(cluster.counter('n3', 'anti_entropy_repairs')).toBe(600);
   });
 
+  it('a wiped replica is refilled quickly, though it fetches only so much at once', async () => {
+    let open = 0;
+    let openMax = 0;
+    const onMessage = (from: string, to: string, message: Message): void => {
+      if (message.type !== 'replica') return;
+      if (message.message.type === 'fetch' && from === 'n3' && to.includes('n1')) open++;
+      if (message.message.type === 'fetch-result' && from === 'n1' && to.includes('n3')) open--;
+      openMax = Math.max(openMax, open);
+    };
+    const { cluster } = await start(15, { onMessage });
+    const n1 = await RawClient.open(cluster, 'n1');
+    const keys = Array.from({ length: 2_000 }, (_, i) => `k${i}`);
+    await cluster.settle(
+      Promise.all(keys.map((key) => n1.put(key, 'v', { write: 'all', budgetMs: 60_000 }))),
+    );
+    cluster.crash('n3');
+    cluster.world.disk('n3').wipe();
+    await cluster.settle(cluster.boot('n3'));
+    openMax = 0;
+    await cluster.converge(10_000);
+    expect(cluster.counter('n3', 'anti_entropy_repairs')).toBe(2_000);
+    expect(openMax).toBeGreaterThan(100);
+    expect(openMax).toBeLessThanOrEqual(OFFER_FETCHES_MAX);
+  });
+
+  it('what was offered beyond the window is found by the next comparisons', async () => {
+    const { cluster } = await start(16);
+    const n1 = await RawClient.open(cluster, 'n1');
+    const keys = Array.from({ length: 2_000 }, (_, i) => `k${i}`);
+    await cluster.settle(
+      Promise.all(keys.map((key) => n1.put(key, 'v', { write: 'all', budgetMs: 60_000 }))),
+    );
+    cluster.crash('n3');
+    cluster.world.disk('n3').wipe();
+    for (const peer of ['n1', 'n2']) cluster.world.network.setLink(peer, 'n3', { latencyMs: [40, 60] });
+    await cluster.settle(cluster.boot('n3'));
+    await cluster.converge(30_000);
+    expect(cluster.counter('n3', 'offers_dropped')).toBeGreaterThan(0);
+  });
+
   it('a single key among many is found, and little else is sent for it', async () => {
     const { cluster, told } = await start(11);
     const n1 = await RawClient.open(cluster, 'n1');
@@ -150,6 +195,41 @@ describe('replicas that differ', () => {
     expect(told.filter((line) => line.startsWith('n3>'))).toEqual([]);
     expect(sum(cluster, 'anti_entropy_differences')).toBe(0);
     await cluster.simulation.runUntil(() => cluster.gauge('n3', 'treeReady') === 1);
+  });
+});
+
+describe('a range that the store cannot read', () => {
+  it('leaves no half-counted tree, is repaired by key from what others offer, and is then counted', async () => {
+    const { cluster } = await start(17);
+    const n1 = await RawClient.open(cluster, 'n1');
+    await putAll(cluster, n1, 600);
+    cluster.crash('n3');
+    for (const i of [5, 300]) cluster.world.disk('n3').damage(cluster.placeOf('default', `k${i}`));
+    await cluster.settle(cluster.boot('n3'));
+    await cluster.simulation.runFor(RECOUNT_DAMAGED_MS / 2);
+    expect(cluster.counter('n3', 'scans_damaged')).toBe(1);
+    expect(cluster.gauge('n3', 'treeReady')).toBe(0);
+    await cluster.simulation.runFor(2 * RECOUNT_DAMAGED_MS);
+    expect(cluster.counter('n3', 'records_repaired')).toBe(2);
+    expect(cluster.gauge('n3', 'treeReady')).toBe(1);
+    await cluster.simulation.runFor(RECOUNT_MS);
+    expect(cluster.counter('n3', 'scans_damaged')).toBe(1);
+    expect(cluster.disagreements()).toEqual([]);
+  });
+
+  it('that nobody can help with is tried ever more seldom', async () => {
+    const { cluster } = await start(18);
+    const n1 = await RawClient.open(cluster, 'n1');
+    await putAll(cluster, n1, 20);
+    for (const name of cluster.names) {
+      cluster.crash(name);
+      cluster.world.disk(name).damage(cluster.placeOf('default', 'k7'));
+    }
+    await cluster.settle(Promise.all(cluster.names.map((name) => cluster.boot(name))));
+    await cluster.simulation.runFor(RECOUNT_MS);
+    expect(cluster.counter('n3', 'scans_damaged')).toBeGreaterThan(2);
+    expect(cluster.counter('n3', 'scans_damaged')).toBeLessThan(10);
+    expect(cluster.gauge('n3', 'treeReady')).toBe(0);
   });
 });
 

@@ -12,8 +12,7 @@
  */
 import type { NodeId } from '../../core/ids.js';
 import type { LeaderlessMessage } from '../../protocol/leaderless-messages.js';
-import { checkRecord, decodeCheckedRecord, encodeRecord, recordHeader } from '../../protocol/record-codec.js';
-import { expireSiblings } from '../../core/record.js';
+import { checkRecord, recordHeader } from '../../protocol/record-codec.js';
 import {
   differingHashes,
   digestBytes,
@@ -31,11 +30,12 @@ import {
   COMPARE_AGAIN_MS,
   COMPARE_MS,
   DIFFERING_ROUNDS_MAX,
+  OFFER_FETCHES_MAX,
   PACED_CHUNK_ENTRIES,
   PACED_CHUNK_PAUSE_MS,
-  RECOUNT_MS,
   STORE_ANSWER_MS_MAX,
 } from './tuning.js';
+import { RECOUNT, TreeRecount } from './tree-recount.js';
 
 type Scanned = Extract<ReplicaEvent, { readonly type: 'scanned' }>;
 
@@ -60,7 +60,6 @@ interface Offer {
 
 export const COMPARE = 'compare';
 export const COMPARE_SOON = 'compare-soon:';
-export const RECOUNT = 'recount';
 export const OFFER = 'offer:';
 
 export class AntiEntropy {
@@ -70,7 +69,9 @@ export class AntiEntropy {
   readonly #repair: RecordRepair;
   readonly #suspicions = new Map<NodeId, Suspicion>();
   readonly #offers = new Map<NodeId, Offer>();
-  #recountFrom = '';
+  /** Fetches under way from each peer. */
+  readonly #fetches = new Map<NodeId, number>();
+  readonly #recount: TreeRecount;
   #turnOf = 0;
 
   constructor(members: GroupMembers, records: LocalRecords, calls: PeerCalls, repair: RecordRepair) {
@@ -78,17 +79,17 @@ export class AntiEntropy {
     this.#records = records;
     this.#calls = calls;
     this.#repair = repair;
+    this.#recount = new TreeRecount(members, records, repair);
   }
 
   open(turn: Turn, effects: Effects): void {
-    this.#startRecount(effects);
+    this.#recount.start(effects);
     this.#armCompare(turn, effects);
   }
 
   timer(timer: string, turn: Turn, effects: Effects): void {
     if (timer === RECOUNT) {
-      if (this.#records.tree.recounting) this.#readRecountChunk(effects);
-      else this.#startRecount(effects);
+      this.#recount.timer(effects);
     } else if (timer === COMPARE) {
       this.#armCompare(turn, effects);
       this.#compareNext(turn, effects);
@@ -103,7 +104,7 @@ export class AntiEntropy {
   compareWith(peer: NodeId, turn: Turn, effects: Effects): void {
     const tree = this.#records.tree.current;
     if (tree === undefined) {
-      if (!this.#records.tree.recounting) this.#startRecount(effects);
+      this.#recount.wanted(turn, effects);
       return;
     }
     if (turn.reachable(peer)) effects.send(peer, { type: 'compare-root', root: tree.root() });
@@ -115,6 +116,8 @@ export class AntiEntropy {
   }
 
   message(from: NodeId, message: LeaderlessMessage, turn: Turn, effects: Effects): void {
+    // Pulling is always safe, and may be what makes the tree countable.
+    if (message.type === 'offer-keys') return this.#takeOffer(from, message.entries, turn, effects);
     const tree = this.#records.tree.current;
     if (tree === undefined) return;
     switch (message.type) {
@@ -143,9 +146,6 @@ export class AntiEntropy {
       case 'differing-leaves':
         this.#offer(from, message.leaves, effects);
         return;
-      case 'offer-keys':
-        this.#takeOffer(from, message.entries, turn, effects);
-        return;
       default:
         return;
     }
@@ -153,7 +153,7 @@ export class AntiEntropy {
 
   /** A chunk of a recount or of an offer has been read. */
   scanned(scanned: Scanned, turn: Turn, effects: Effects): void {
-    if (scanned.scan === RECOUNT) this.#countChunk(scanned, turn, effects);
+    if (scanned.scan === RECOUNT) this.#recount.scanned(scanned, turn, effects);
     else if (scanned.scan.startsWith(OFFER)) {
       this.#offerChunk(scanned.scan.slice(OFFER.length) as NodeId, scanned, turn, effects);
     }
@@ -213,6 +213,7 @@ export class AntiEntropy {
   #offerChunk(peer: NodeId, scanned: Scanned, turn: Turn, effects: Effects): void {
     const offer = this.#offers.get(peer);
     if (offer === undefined) return;
+    if (scanned.damaged) effects.count('scans_damaged');
     const entries: (readonly [string, Uint8Array])[] = [];
     for (const [stored, bytes] of scanned.entries) {
       const key = stored.slice(RECORDS.length);
@@ -245,50 +246,24 @@ export class AntiEntropy {
         continue;
       }
       if (local !== null && sameBytes(digestBytes(recordDigest(key, recordHeader(local))), digest)) continue;
-      const deadlineMs = turn.monotonicMs + STORE_ANSWER_MS_MAX;
-      this.#calls.fetch(effects, peer, key, deadlineMs, (answer, turnNow, effectsNow) => {
-        if (!answer?.record || turnNow.writesRefused !== null || !checkRecord(answer.record)) return;
-        if (this.#records.absorb(turnNow, effectsNow, key, answer.record) === 'changed') {
-          effectsNow.count('anti_entropy_repairs');
-        }
-      });
+      this.#fetch(peer, key, turn, effects);
     }
   }
 
-  #startRecount(effects: Effects): void {
-    this.#recountFrom = this.#records.tree.startRecount();
-    this.#readRecountChunk(effects);
-  }
-
-  #readRecountChunk(effects: Effects): void {
-    effects.scan(RECOUNT, { gte: RECORDS + this.#recountFrom, lt: RECORDS_END }, PACED_CHUNK_ENTRIES);
-  }
-
-  /** Counts a chunk, and on the way turns what has expired into tombstones and finds what is damaged. */
-  #countChunk(scanned: Scanned, turn: Turn, effects: Effects): void {
-    if (scanned.damaged) effects.count('scans_damaged');
-    for (const [stored] of scanned.entries) this.#tend(stored.slice(RECORDS.length), turn, effects);
-    const keys = scanned.entries.map(([stored]) => stored.slice(RECORDS.length));
-    const end = scanned.more ? (keys.at(-1) ?? null) : null;
-    const counted = this.#records.tree.countChunk(keys, end, (key) => {
-      const local = this.#records.read(turn, key);
-      return local === null || local === 'corrupt' ? null : recordHeader(local);
+  /** Fetches and merges a record, if there is room; when all that were under way are in, looks what is left. */
+  #fetch(peer: NodeId, key: string, turn: Turn, effects: Effects): void {
+    const open = this.#fetches.get(peer) ?? 0;
+    if (open >= OFFER_FETCHES_MAX) return effects.count('offers_dropped');
+    this.#fetches.set(peer, open + 1);
+    const deadlineMs = turn.monotonicMs + STORE_ANSWER_MS_MAX;
+    this.#calls.fetch(effects, peer, key, deadlineMs, (answer, turnNow, effectsNow) => {
+      const left = (this.#fetches.get(peer) ?? 1) - 1;
+      this.#fetches.set(peer, left);
+      if (left === 0) this.compareSoon(peer, turnNow, effectsNow);
+      if (!answer?.record || turnNow.writesRefused !== null) return;
+      if (this.#records.absorb(turnNow, effectsNow, key, answer.record) === 'changed') {
+        effectsNow.count('anti_entropy_repairs');
+      }
     });
-    if (counted.next !== null) {
-      this.#recountFrom = counted.next;
-      effects.setTimer(RECOUNT, PACED_CHUNK_PAUSE_MS);
-      return;
-    }
-    if (counted.drifted) effects.count('tree_drifts');
-    effects.setTimer(RECOUNT, RECOUNT_MS + turn.random.integer(RECOUNT_MS / 2));
-  }
-
-  #tend(key: string, turn: Turn, effects: Effects): void {
-    const local = this.#records.read(turn, key);
-    if (local === 'corrupt') return this.#repair.begin(key, turn, effects);
-    if (local === null || turn.writesRefused !== null) return;
-    const record = decodeCheckedRecord(local);
-    const expired = expireSiblings(record, turn.wallMs);
-    if (expired !== record) this.#records.write(effects, key, local, encodeRecord(expired));
   }
 }

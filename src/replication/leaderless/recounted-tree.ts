@@ -49,6 +49,11 @@ export class RecountedTree {
     this.#recount = undefined;
   }
 
+  /** Ends a recount that cannot be completed. A tree counted before stays. */
+  abandonRecount(): void {
+    this.#recount = undefined;
+  }
+
   /** Starts a recount and says from which key to read the first chunk. */
   startRecount(): string {
     this.#recount = { next: new HashTree(), cursor: '', touched: new Set() };

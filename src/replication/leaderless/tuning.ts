@@ -49,6 +49,15 @@ export const PACED_CHUNK_PAUSE_MS = 5;
 /** Pause between recounts of a hash tree, plus up to half of it at random. */
 export const RECOUNT_MS = 600_000;
 
+/** Pause before a recount that met an unreadable range is tried again; it doubles up to `RECOUNT_MS`. */
+export const RECOUNT_DAMAGED_MS = 15_000;
+
+/**
+ * Records being fetched from one peer because its offer differed. What is offered beyond is left to a later comparison:
+ * a replica that lacks everything must not ask for everything at once.
+ */
+export const OFFER_FETCHES_MAX = 256;
+
 /** Corrupt records under repair at once; further ones wait for the next read that finds them. */
 export const REPAIRS_MAX = 256;
 

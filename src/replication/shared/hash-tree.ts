@@ -17,6 +17,7 @@ export const BRANCHES = 32;
 export const LEAVES_PER_BRANCH = 32;
 const LEAVES = BRANCHES * LEAVES_PER_BRANCH;
 const HASH_BYTES = 8;
+export const ALL_LEAVES: readonly number[] = Array.from({ length: LEAVES }, (_, leaf) => leaf);
 
 /** The leaf that a key belongs to. */
 export function leafOfKey(key: string): number {
