@@ -34,7 +34,7 @@ const REPLICATION_COMMON = ['src/replication/strategy.ts', 'src/replication/shar
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'xxhash-wasm': ['core'],
   msgpackr: ['protocol'],
-  'node:zlib': ['protocol'],
+  'node:zlib': ['protocol', 'node'],
   zod: ['cluster'],
   yaml: ['cluster'],
   ws: ['adapters'],

@@ -1,0 +1,114 @@
+/** Deletes and expiry: what stays when a value goes (L15, and time to live). */
+import { describe, expect, it } from 'vitest';
+import { RawClient } from '../support/raw-client.js';
+import { SimCluster } from '../support/sim-cluster.js';
+
+const NAMESPACES = `
+  - { name: default, strategy: leaderless, partitions: 1 }
+  - { name: latest, strategy: leaderless, partitions: 1, conflict: lww }
+`;
+
+async function start(seed: number): Promise<SimCluster> {
+  return SimCluster.start({ seed, namespaces: NAMESPACES });
+}
+
+/** One client for each node. */
+async function clients(cluster: SimCluster): Promise<readonly [RawClient, RawClient, RawClient]> {
+  const open = (name: string): Promise<RawClient> => RawClient.open(cluster, name);
+  return [await open('n1'), await open('n2'), await open('n3')];
+}
+
+/** Runs until every replica has the same record of every key. */
+function agree(cluster: SimCluster): Promise<void> {
+  return cluster.converge(30_000);
+}
+
+describe('L15: tombstones are kept', () => {
+  it('a deleted key stays as a tombstone through restarts, repair and time', async () => {
+    const cluster = await start(50);
+    const [n1] = await clients(cluster);
+    const written = await cluster.settle(n1.put('k', 'v', { write: 'all' }));
+    await cluster.settle(n1.put('k', null, { context: written.context }));
+    await agree(cluster);
+    for (const name of cluster.names) {
+      await cluster.stop(name);
+      await cluster.settle(cluster.boot(name));
+      await cluster.allReachable();
+    }
+    // Beyond a recount, which is where expiry and cleaning happen.
+    await cluster.simulation.runFor(1_000_000);
+    for (const name of cluster.names) expect(cluster.stored(name, 'k')).toEqual([null]);
+  });
+
+  it('a replica that slept through the delete does not bring the value back', async () => {
+    const cluster = await start(51);
+    const [n1] = await clients(cluster);
+    const written = await cluster.settle(n1.put('k', 'v', { write: 'all' }));
+    cluster.crash('n3');
+    await cluster.settle(n1.put('k', null, { context: written.context }));
+    await cluster.simulation.runFor(60_000);
+    await cluster.settle(cluster.boot('n3'));
+    await agree(cluster);
+    for (const name of cluster.names) expect(cluster.stored(name, 'k')).toEqual([null]);
+  });
+});
+
+describe('time to live', () => {
+  it('ends at the same moment on every replica, and makes no digests differ', async () => {
+    const cluster = await start(60);
+    const nodes = await clients(cluster);
+    await cluster.settle(nodes[0].put('k', 'v', { ttlMs: 10_000, write: 'all' }));
+    const { expiresAt } = cluster.record('n1', 'k')!.siblings[0]!;
+    for (const name of cluster.names) {
+      expect(cluster.record(name, 'k')!.siblings[0]!.expiresAt).toBe(expiresAt);
+    }
+    const runtime = cluster.world.client('clock');
+    const untilExpiryMs = expiresAt - runtime.clock.wallMs();
+    await cluster.simulation.runFor(untilExpiryMs - 100);
+    for (const node of nodes)
+      expect((await cluster.settle(node.get('k', { read: 1 }))).values).toEqual(['v']);
+    await cluster.simulation.runFor(150);
+    for (const node of nodes) {
+      const { values, context } = await cluster.settle(node.get('k', { read: 1 }));
+      expect(values).toEqual([]);
+      expect(context).not.toBeNull();
+    }
+    expect((await cluster.settle(nodes[0].scan(0, {}))).entries).toEqual([]);
+    // A recount on one replica turns it into a tombstone there; the others still hold the bytes.
+    await cluster.stop('n2');
+    await cluster.settle(cluster.boot('n2'));
+    await cluster.allReachable();
+    await cluster.simulation.runUntil(() => cluster.stored('n2', 'k')[0] === null);
+    expect(cluster.stored('n1', 'k')).toEqual(['v']);
+    expect(cluster.disagreements()).toEqual([]);
+    await cluster.simulation.runFor(30_000);
+    for (const name of cluster.names) expect(cluster.counter(name, 'anti_entropy_differences')).toBe(0);
+    // A recount comes to the others as well.
+    await cluster.simulation.runFor(1_000_000);
+    for (const name of cluster.names) expect(cluster.stored(name, 'k')).toEqual([null]);
+  });
+
+  it('a write after it expired stands alone', async () => {
+    const cluster = await start(61);
+    const [n1] = await clients(cluster);
+    await cluster.settle(n1.put('k', 'v', { ttlMs: 1_000 }));
+    await cluster.simulation.runFor(2_000);
+    const { context } = await cluster.settle(n1.get('k'));
+    await cluster.settle(n1.put('k', 'again', { context }));
+    expect(cluster.stored('n1', 'k')).toEqual(['again']);
+    expect((await cluster.settle(n1.get('k'))).values).toEqual(['again']);
+  });
+
+  it("the namespace's own holds where a write names none", async () => {
+    const cluster = await SimCluster.start({
+      seed: 62,
+      namespaces: '\n  - { name: default, strategy: leaderless, partitions: 1, ttl: 5s }\n',
+    });
+    const n1 = await RawClient.open(cluster, 'n1');
+    await cluster.settle(n1.put('k', 'v'));
+    await cluster.settle(n1.put('longer', 'v', { ttlMs: 60_000 }));
+    await cluster.simulation.runFor(6_000);
+    expect((await cluster.settle(n1.get('k'))).values).toEqual([]);
+    expect((await cluster.settle(n1.get('longer'))).values).toEqual(['v']);
+  });
+});
