@@ -248,12 +248,29 @@ export class UpdateQueue implements StepWorld {
     try {
       slot.replica.step(event, step, step);
     } catch (error) {
-      // A peer's message can be refused; anything else that escapes a replica is a defect and stops the node.
-      if (!(error instanceof TrefoilError) || event.type !== 'message') throw error;
-      this.count('messages_refused', 1);
-      this.log('warn', 'a message was refused', { group: slot.group, from: event.from, code: error.code });
+      this.#escaped(slot, event, error);
     }
     this.#release(slot, step);
+  }
+
+  /**
+   * A peer's message can be refused, and stored bytes can be none of ours whatever their checksum says. Anything
+   * else that escapes a replica is a defect and stops the node.
+   */
+  #escaped(slot: ReplicaSlot, event: ReplicaEvent, error: unknown): void {
+    if (!(error instanceof TrefoilError)) throw error;
+    const { group } = slot;
+    if (event.type === 'message') {
+      this.count('messages_refused', 1);
+      this.log('warn', 'a message was refused', { group, from: event.from, code: error.code });
+    } else if (error.code === 'RecordCorrupt') {
+      this.count('records_undecodable', 1);
+      this.log('error', 'a stored record cannot be decoded', {
+        group,
+        event: event.type,
+        error: error.message,
+      });
+    } else throw error;
   }
 
   #open(slot: ReplicaSlot): void {

@@ -17,6 +17,7 @@
  */
 import { crc32 } from 'node:zlib';
 import { TrefoilError } from '../core/errors.js';
+import { HLC_TIME_MAX } from '../core/hlc.js';
 import { incarnationId, sessionId, type SessionId } from '../core/ids.js';
 import { invariant } from '../core/invariant.js';
 import type { KeyRecord, RecentOperation, Sibling } from '../core/record.js';
@@ -87,18 +88,35 @@ export function decodeCheckedRecord(bytes: Uint8Array): KeyRecord {
   return { context, siblings, recentOperations };
 }
 
-/** Whether the checksum holds and the version is known: all that damage in storage can break. */
+/**
+ * Whether the checksum holds, the version is known and there is a header: all that damage in storage can break.
+ * Bytes that were made wrong pass: what comes from elsewhere is decoded once before it is stored.
+ */
 export function checkRecord(bytes: Uint8Array): boolean {
-  return bytes.length > HEADER_START && bytes[CRC_BYTES] === RECORD_VERSION && crcHolds(bytes);
+  return (
+    bytes.length > HEADER_START && bytes[CRC_BYTES] === RECORD_VERSION && crcHolds(bytes) && hasHeader(bytes)
+  );
 }
 
 /**
  * What a hash tree digests of a checked record: a view of its header. Equal for replicas that agree, even
- * where a sibling has expired on one of them only. Throws `RecordCorrupt` where there is no such thing.
+ * where a sibling has expired on one of them only.
  */
 export function recordHeader(bytes: Uint8Array): Uint8Array {
   const reader = new BinaryReader(bytes, HEADER_START, corrupt);
   return reader.bytes(reader.uint());
+}
+
+/** The length of the header is spelled in one to eight bytes, and it fits. */
+function hasHeader(bytes: Uint8Array): boolean {
+  const first = bytes[HEADER_START] as number;
+  if (first < 0x80) return first < bytes.length - HEADER_START;
+  try {
+    recordHeader(bytes);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function writeHeader(record: KeyRecord): void {
@@ -192,6 +210,7 @@ function readWrite(reader: BinaryReader, context: VersionVector, sessions: Sessi
     throw corrupt('its context does not cover a dot');
   }
   const hlc = reader.uint();
+  if (hlc > HLC_TIME_MAX) throw corrupt('a time in it is beyond all clocks');
   const place = reader.uint();
   if (place === sessions.length) {
     const spelled = sessionId(reader.text());

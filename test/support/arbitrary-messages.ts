@@ -5,6 +5,7 @@
 import fc from 'fast-check';
 import type { ClusterMap, QuorumLevel } from '../../src/cluster/cluster-map.js';
 import { ERRORS, type ErrorCode } from '../../src/core/errors.js';
+import { HLC_TIME_MAX } from '../../src/core/hlc.js';
 import { groupId, incarnationId, namespaceName, nodeId, sessionId } from '../../src/core/ids.js';
 import type { KeyRecord } from '../../src/core/record.js';
 import { compareDots, type Dot } from '../../src/core/version-vector.js';
@@ -261,7 +262,7 @@ export const records: fc.Arbitrary<KeyRecord> = fc
       );
     const write = {
       dot,
-      hlc: count,
+      hlc: count.map((time) => Math.min(time, HLC_TIME_MAX)),
       operation: fc.record({ session: fc.oneof(text, fc.constant('s-1')).map(sessionId), sequence: count }),
     };
     const many = context.length === 0 ? 0 : 5;

@@ -9,6 +9,7 @@
  *     timer   ──> sweep | HintedHandoff | AntiEntropy                       background
  */
 import { TrefoilError } from '../../core/errors.js';
+import { partitionOfKey } from '../../core/hash.js';
 import type { NodeId } from '../../core/ids.js';
 import { unreachable } from '../../core/invariant.js';
 import type { Fetch, Store } from '../../protocol/leaderless-messages.js';
@@ -170,8 +171,9 @@ class LeaderlessReplica implements Replica {
   }
 
   #store(from: NodeId, { sequence, key, record }: Store, turn: Turn, effects: Effects): void {
-    const absorbed =
-      turn.writesRefused === null ? this.#records.absorb(turn, effects, key, record) : 'unusable';
+    const { namespace, partition } = this.#members;
+    const ours = turn.writesRefused === null && partitionOfKey(key, namespace.partitions) === partition;
+    const absorbed = ours ? this.#records.absorb(turn, effects, key, record) : 'unusable';
     if (absorbed === 'corrupt') this.#repair.begin(key, turn, effects);
     const status = absorbed === 'corrupt' ? 'corrupt' : absorbed === 'unusable' ? 'refused' : 'stored';
     effects.send(from, { type: 'store-result', sequence, status });

@@ -2,9 +2,14 @@
  * The records that this replica holds, and the hash tree over them.
  *
  * Every read verifies the checksum. A record that fails is *unknown, not absent*: nothing is merged from it
- * and nothing is written over it but its repair (`restore`). Every write goes through `#put`, so the tree
+ * and nothing is written over it but its repair (`restore`). Every write goes through `write`, so the tree
  * and the store cannot disagree.
+ *
+ * A checksum that holds says only that the bytes are those that somebody made. What comes from elsewhere is
+ * therefore decoded before it is stored, so that reads need not: what is stored can be decoded.
  */
+import { TrefoilError } from '../../core/errors.js';
+import { checkKey } from '../../core/keys.js';
 import { mergeRecords, sameRecord, type KeyRecord } from '../../core/record.js';
 import { checkRecord, decodeCheckedRecord, encodeRecord, recordHeader } from '../../protocol/record-codec.js';
 import { RecountedTree } from './recounted-tree.js';
@@ -35,7 +40,7 @@ export class LocalRecords {
 
   /**
    * Merges a record from elsewhere into the local one. `corrupt`: the local copy is damaged and was left alone.
-   * `unusable`: the incoming bytes are damaged.
+   * `unusable`: the incoming bytes are no record, or the key is no key.
    */
   absorb(
     turn: Turn,
@@ -43,16 +48,17 @@ export class LocalRecords {
     key: string,
     incoming: Uint8Array,
   ): 'changed' | 'unchanged' | 'corrupt' | 'unusable' {
-    if (!checkRecord(incoming)) return 'unusable';
     const local = this.read(turn, key);
     if (local === 'corrupt') return 'corrupt';
+    if (local !== null && sameBytes(local, incoming)) return 'unchanged';
+    const theirs = usableRecord(incoming);
+    if (theirs === undefined || !isKey(key)) return 'unusable';
     if (local === null) {
       this.write(effects, key, null, incoming);
       return 'changed';
     }
-    if (sameBytes(local, incoming)) return 'unchanged';
-    const mine = decodeCheckedRecord(local);
-    const theirs = decodeCheckedRecord(incoming);
+    const mine = decodedOrNone(local);
+    if (mine === undefined) return 'corrupt';
     const merged = mergeRecords(theirs, mine);
     if (sameRecord(merged, mine)) return 'unchanged';
     // Nearly always the incoming record has seen all that the local one has: then its bytes are the merge.
@@ -64,6 +70,31 @@ export class LocalRecords {
   restore(effects: Effects, key: string, record: KeyRecord): void {
     effects.put(RECORDS + key, encodeRecord(record));
     this.tree.distrust();
+  }
+}
+
+/** The record of bytes from elsewhere, or undefined where they are none that can be stored and merged. */
+export function usableRecord(bytes: Uint8Array): KeyRecord | undefined {
+  return checkRecord(bytes) ? decodedOrNone(bytes) : undefined;
+}
+
+/** The record of bytes that have passed `checkRecord`, or undefined where they were never a record. */
+export function decodedOrNone(bytes: Uint8Array): KeyRecord | undefined {
+  try {
+    return decodeCheckedRecord(bytes);
+  } catch (error) {
+    if (error instanceof TrefoilError) return undefined;
+    throw error;
+  }
+}
+
+function isKey(key: string): boolean {
+  try {
+    checkKey(key);
+    return true;
+  } catch (error) {
+    if (error instanceof TrefoilError) return false;
+    throw error;
   }
 }
 

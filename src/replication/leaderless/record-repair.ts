@@ -10,10 +10,9 @@
  */
 import { quorumSize } from '../../cluster/cluster-map.js';
 import { mergeRecords, type KeyRecord } from '../../core/record.js';
-import { checkRecord, decodeCheckedRecord } from '../../protocol/record-codec.js';
 import type { Effects, Turn } from '../strategy.js';
 import type { GroupMembers } from './group-members.js';
-import type { LocalRecords } from './local-records.js';
+import { usableRecord, type LocalRecords } from './local-records.js';
 import type { PeerCalls } from './peer-calls.js';
 import { REPAIR_ANSWER_MS_MAX, REPAIR_RETRY_MS, REPAIRS_MAX } from './tuning.js';
 
@@ -59,8 +58,8 @@ export class RecordRepair {
         turn.monotonicMs + REPAIR_ANSWER_MS_MAX,
         (answer, turnNow, effectsNow) => {
           if (answer?.status === 'absent') answers++;
-          else if (answer?.record && checkRecord(answer.record)) {
-            const theirs = decodeCheckedRecord(answer.record);
+          const theirs = answer?.record ? usableRecord(answer.record) : undefined;
+          if (theirs !== undefined) {
             merged = merged === undefined ? theirs : mergeRecords(merged, theirs);
             answers++;
           }

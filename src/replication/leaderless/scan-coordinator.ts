@@ -13,7 +13,7 @@ import type { ScanEntry, ScanOperation } from '../../protocol/messages.js';
 import { checkRecord } from '../../protocol/record-codec.js';
 import type { Effects, ReplicaEvent, RequestHandle, Turn } from '../strategy.js';
 import { checkReachable, requiredReplicas, type GroupMembers } from './group-members.js';
-import { RECORDS, RECORDS_END, type LocalRecords } from './local-records.js';
+import { RECORDS, RECORDS_END, usableRecord, type LocalRecords } from './local-records.js';
 import type { PeerCalls } from './peer-calls.js';
 import { ReadAnswers } from './read-answers.js';
 import { readContext, shownValues } from './read-coordinator.js';
@@ -229,7 +229,7 @@ export class ScanCoordinator {
 
 function peerPage(answer: FetchPageResult | null): Page | undefined {
   if (answer === null || answer.status === 'corrupt') return undefined;
-  if (!answer.entries.every(([, bytes]) => checkRecord(bytes))) return undefined;
+  if (!answer.entries.every(([, bytes]) => usableRecord(bytes) !== undefined)) return undefined;
   return { records: new Map(answer.entries), end: answer.end };
 }
 
