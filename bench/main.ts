@@ -9,6 +9,7 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { runExperiment, type ExperimentPlan } from './experiment.js';
 import type { Scenario } from './load-messages.js';
+import { measureIdle } from './idle.js';
 import { describeMachine, type Machine } from './machine.js';
 import { killAll } from './processes.js';
 import { summarize, table } from './report.js';
@@ -21,6 +22,9 @@ const EXPERIMENTS: Readonly<Record<string, readonly Subject[]>> = {
 };
 
 const WARM_UP_MS_MAX = 1_000;
+
+/** How long an idle cluster is watched. */
+const IDLE_SECONDS = 30;
 
 interface BenchArguments {
   readonly experiment: string;
@@ -43,7 +47,7 @@ function parseArguments(): BenchArguments {
     .command('$0 <experiment>', 'measure Trefoil beside other stores on the same work', (command) =>
       command.positional('experiment', {
         describe: 'which experiment',
-        choices: Object.keys(EXPERIMENTS),
+        choices: [...Object.keys(EXPERIMENTS), 'idle'],
         demandOption: true,
       }),
     )
@@ -152,6 +156,11 @@ function endOnSignals(): void {
 async function main(): Promise<void> {
   endOnSignals();
   const argv = parseArguments();
+  if (argv.experiment === 'idle') {
+    const lines = await measureIdle(IDLE_SECONDS, argv.dataDir);
+    process.stdout.write(`${lines.join('\n')}\n`);
+    return;
+  }
   const plan = planOf(argv);
   const machine = describeMachine(plan.dataParent);
   const say = (text: string): void => void process.stderr.write(`${text}\n`);
