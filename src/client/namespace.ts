@@ -43,6 +43,7 @@ import type { Operations } from './operations.js';
 import { pauseMs } from './retry.js';
 import type { Router } from './router.js';
 import { mergePartitions } from './scan.js';
+import { scanInSession } from './session-scan.js';
 import { ClientSession } from './session.js';
 import { latest, runUpdate } from './update.js';
 
@@ -199,7 +200,7 @@ export class NamespaceHandle<T> implements Namespace<T> {
     };
     return this.#call(operation, partitionOfKey(key, entry.partitions), options, deadlineMs, (result) => {
       const got = result as GetResult;
-      if (got.context !== null) session?.observe(this.name, key, got.context);
+      if (got.context !== null) session?.observe(this.name, key, got.context, got.values.length > 0);
       return got;
     });
   }
@@ -236,7 +237,8 @@ export class NamespaceHandle<T> implements Namespace<T> {
         (result) => {
           const put = result as PutResult;
           const replicas = quorumSize(write ?? entry.write, entry.replicas);
-          this.#session?.wrote(this.name, key, put.context, replicas);
+          const live = value !== null || put.siblings > 1;
+          this.#session?.wrote(this.name, key, put.context, replicas, live);
           return put;
         },
       );
@@ -283,21 +285,28 @@ export class NamespaceHandle<T> implements Namespace<T> {
       } as const;
       return this.#call(operation, partition, options, this.#deadlineMs(options), (r) => r as ScanResult);
     };
-    for await (const found of mergePartitions(fetch, { partitions: scanned(prefix, entry), after, limit })) {
-      const current = await this.#inSession(found, options);
-      if (current !== undefined) yield current;
-    }
+    const found = mergePartitions(fetch, { partitions: scanned(prefix, entry), after, limit });
+    yield* scanInSession(found, {
+      known: session?.valuesSeen(this.name, prefix, after) ?? [],
+      limit,
+      take: (next) => this.#inSession(next, options),
+      read: (key) => this.#getLive(key, options),
+    });
   }
 
   /** The entry as the session may see it: read again where the scan's answer is older than the session. */
   async #inSession(found: ScanEntry, options: ReadOptions): Promise<Entry<T> | undefined> {
     const session = this.#session;
     if (session?.satisfiedBy(this.name, found.key, found.context) === false) {
-      const entry = await this.#get(found.key, options, this.#deadlineMs(options));
-      return entry.siblings.length > 0 ? entry : undefined;
+      return this.#getLive(found.key, options);
     }
     session?.observe(this.name, found.key, found.context);
     return this.#entry(found.key, { ...found, explain: null });
+  }
+
+  async #getLive(key: string, options: ReadOptions): Promise<Entry<T> | undefined> {
+    const entry = await this.#get(key, options, this.#deadlineMs(options));
+    return entry.siblings.length > 0 ? entry : undefined;
   }
 
   // --- Shared --------------------------------------------------------------------------------------------

@@ -4,8 +4,8 @@
  *
  * The memory is bounded, the least recently used context goes first. Once one of a namespace has gone,
  * a key that is not remembered may be one that was: it is then read from so many replicas that they meet
- * every write of the session (R + W > N, with the weakest W that the session used). Rejected: refusing
- * such reads outright, or one context joined over all keys, which could never be satisfied by one key.
+ * every write of the session (R + W > N, with the weakest W that the session used). What it had only read there is
+ * forgotten with the context. Scans ask so many replicas always: see `session-scan.ts`. Rejected: refusing such reads outright, or one context joined over all keys, which could never be satisfied by one key.
  *
  * A session never makes a write supersede anything: only the context of a read, handed on by the
  * application, does that.
@@ -13,6 +13,7 @@
 import { quorumSize, type NamespaceEntry } from '../cluster/cluster-map.js';
 import { TrefoilError } from '../core/errors.js';
 import { SESSION_CONTEXTS_MAX } from '../core/limits.js';
+import { compareKeys } from '../core/text-order.js';
 import { contextDominates, mergeContexts } from '../protocol/context-codec.js';
 import { decodeValue, encodeValue } from '../protocol/value-codec.js';
 import type { Session } from './api.js';
@@ -21,6 +22,8 @@ const TOKEN_VERSION = 1;
 
 interface NamespaceMemory {
   readonly contexts: Map<string, Uint8Array>;
+  /** The remembered keys where the session has last seen no value. A scan may leave them out. */
+  readonly gone: Set<string>;
   evicted: boolean;
   /** The fewest replicas that a write of the session waited for; Infinity before the first. */
   weakestWrite: number;
@@ -53,7 +56,12 @@ export class ClientSession implements Session {
       memory.evicted,
       Number.isFinite(memory.weakestWrite) ? memory.weakestWrite : 0,
     ]);
-    const contexts = [...this.#order.values()].map(([name, key]) => [name, key, this.contextOf(name, key)]);
+    const contexts = [...this.#order.values()].map(([name, key]) => [
+      name,
+      key,
+      this.contextOf(name, key),
+      this.#namespaces.get(name)?.gone.has(key) === true,
+    ]);
     return Buffer.from(encodeValue([TOKEN_VERSION, namespaces, contexts])).toString('base64url');
   }
 
@@ -82,10 +90,22 @@ export class ClientSession implements Session {
     return Math.max(1, entry.replicas - written + 1);
   }
 
-  /** A read of the key gave this context. */
-  observe(namespace: string, key: string, context: Uint8Array): void {
+  /** The keys after `after` with the prefix that the session has seen a value of and remembers, in order. */
+  valuesSeen(namespace: string, prefix: string, after: string): string[] {
+    const memory = this.#namespaces.get(namespace);
+    if (memory === undefined) return [];
+    return [...memory.contexts.keys()]
+      .filter((key) => key.startsWith(prefix) && compareKeys(key, after) > 0 && !memory.gone.has(key))
+      .sort(compareKeys);
+  }
+
+  /** A read of the key gave this context, and values or none. */
+  observe(namespace: string, key: string, context: Uint8Array, live = true): void {
     const memory = this.#memory(namespace);
     const seen = memory.contexts.get(key);
+    // Answers may come out of order: only one that has seen all the session has can say that nothing is left.
+    if (!live && (seen === undefined || contextDominates(key, context, seen))) memory.gone.add(key);
+    else memory.gone.delete(key);
     const latest = seen === undefined ? context : mergeContexts(key, seen, context);
     // A copy: the context may be a view of a whole frame, which would live as long as it.
     memory.contexts.set(key, new Uint8Array(latest));
@@ -96,10 +116,10 @@ export class ClientSession implements Session {
   }
 
   /** A write of the key was acknowledged by `replicas` replicas and gave this context. */
-  wrote(namespace: string, key: string, context: Uint8Array, replicas: number): void {
+  wrote(namespace: string, key: string, context: Uint8Array, replicas: number, live = true): void {
     const memory = this.#memory(namespace);
     memory.weakestWrite = Math.min(memory.weakestWrite, replicas);
-    this.observe(namespace, key, context);
+    this.observe(namespace, key, context, live);
   }
 
   #evict(): void {
@@ -109,13 +129,14 @@ export class ClientSession implements Session {
     this.#order.delete(name);
     const memory = this.#memory(namespace);
     memory.contexts.delete(key);
+    memory.gone.delete(key);
     memory.evicted = true;
   }
 
   #memory(namespace: string): NamespaceMemory {
     let memory = this.#namespaces.get(namespace);
     if (memory === undefined) {
-      memory = { contexts: new Map(), evicted: false, weakestWrite: Infinity };
+      memory = { contexts: new Map(), gone: new Set(), evicted: false, weakestWrite: Infinity };
       this.#namespaces.set(namespace, memory);
     }
     return memory;
@@ -132,11 +153,11 @@ export class ClientSession implements Session {
       memory.evicted = evicted;
       if (weakest > 0) memory.weakestWrite = weakest;
     }
-    for (const [name, key, context] of contexts) {
+    for (const [name, key, context, gone] of contexts) {
       if (typeof name !== 'string' || typeof key !== 'string' || !(context instanceof Uint8Array))
         throw new TypeError('a context of the token');
       contextDominates(key, context, context);
-      this.observe(name, key, context);
+      this.observe(name, key, context, gone !== true);
     }
   }
 }

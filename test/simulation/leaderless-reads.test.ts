@@ -223,6 +223,31 @@ describe('a bound on what a read must have seen', () => {
     expect((await cluster.settle(n3.get('k', { read: 1 }))).values).toEqual([]);
   });
 
+  it('a scan in an SDK session shows what the session has read, or says that it cannot', async () => {
+    const cluster = await start(23);
+    const alone = cluster.map.placement[0]?.[0]?.[0] as string;
+    const others = cluster.names.filter((name) => name !== alone);
+    cluster.world.network.partition(alone, others);
+    await cluster.parted(alone, others);
+    const db = await cluster.connect('app', { timeoutMs: 1_000, seeds: [`${alone}.test:7000`] });
+    await cluster.settle(db.namespace<string>('default').put('b', 'only here', { write: 'one' }));
+    const ns = db.namespace<string>('default').in(db.session());
+    const scan = async (): Promise<string[]> => {
+      const keys: string[] = [];
+      for await (const { key } of ns.scan()) keys.push(key);
+      return keys;
+    };
+    expect((await cluster.settle(ns.get('b', { read: 'one' }))).value).toBe('only here');
+    cluster.crash(alone);
+    await cluster.settle(ns.put('a', 'everywhere'));
+    await cluster.settle(ns.put('c', 'everywhere'));
+    await expect(cluster.settle(scan())).rejects.toMatchObject({ code: 'SessionNotSatisfied' });
+    cluster.world.network.heal();
+    await cluster.settle(cluster.boot(alone));
+    await cluster.converge(10_000);
+    expect(await cluster.settle(scan())).toEqual(['a', 'b', 'c']);
+  });
+
   it('an SDK session reads its own write with W = 1 and R = 1', async () => {
     const cluster = await SimCluster.start({
       seed: 32,

@@ -52,6 +52,29 @@ describe('what a session remembers', () => {
   });
 });
 
+describe('keys where it has seen a value', () => {
+  test('are told in order, within prefix and bound, until it has seen them gone', () => {
+    const session = new ClientSession();
+    for (const key of ['b/2', 'a/1', 'b/1', 'b/3']) session.observe('photos', key, context(key, 1));
+    expect(session.valuesSeen('photos', '', '')).toEqual(['a/1', 'b/1', 'b/2', 'b/3']);
+    expect(session.valuesSeen('photos', 'b/', 'b/1')).toEqual(['b/2', 'b/3']);
+    session.observe('photos', 'b/2', context('b/2', 2), false);
+    session.wrote('photos', 'b/3', context('b/3', 2), 2, false);
+    expect(session.valuesSeen('photos', 'b/', '')).toEqual(['b/1']);
+    expect(ClientSession.fromToken(session.token()).valuesSeen('photos', 'b/', '')).toEqual(['b/1']);
+    session.observe('photos', 'b/2', context('b/2', 3));
+    expect(session.valuesSeen('photos', 'b/', '')).toEqual(['b/1', 'b/2']);
+    expect(session.valuesSeen('users', '', '')).toEqual([]);
+  });
+
+  test('an older answer that comes late cannot say that a key is gone', () => {
+    const session = new ClientSession();
+    session.observe('photos', 'k', context('k', 2));
+    session.observe('photos', 'k', context('k', 1), false);
+    expect(session.valuesSeen('photos', '', '')).toEqual(['k']);
+  });
+});
+
 describe('when it is full', () => {
   test('the least recently used context goes first', () => {
     const session = new ClientSession(2);
