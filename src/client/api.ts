@@ -129,8 +129,9 @@ export interface Namespace<T> {
    * is called again, with the others' values as `current` and `siblings`, and with those that the attempt had
    * replaced. So `change` may be called more than once, and no concurrent write is superseded that was not
    * shown to it. Two updates that find each other in the same moment may both repeat: a change that must not
-   * happen twice has to be recognisable in the value. Updates of a key through one `Database` wait for each
-   * other, so this concerns those of several processes. Rejects with `UpdateConflict` after 16 rounds. Once an
+   * happen twice has to be recognisable in the value. Two that wrote through different nodes may also both end
+   * without having met: their values stay siblings, which a later `change` has to merge. Updates of a key through
+   * one `Database` wait for each other, so this concerns those of several processes. Rejects with `UpdateConflict` after 16 rounds. Once an
    * attempt was written, every error's outcome is `unknown`.
    *
    * Policy `lww`: one round. Of two concurrent updates the one with the lower timestamp is lost.

@@ -2,7 +2,8 @@
  * Read-modify-write without consensus: what can be promised, and how it is kept.
  *
  * A leaderless store cannot refuse a write because another came first. Under the policy `siblings` it can
- * show that one did: both writes then stand, and the answer to the later one counts more than one sibling.
+ * show that one did: both writes then stand, and where the later one's coordinator held the other, its answer counts
+ * more than one sibling.
  * So a round is: read, change, write with the context of that read. If siblings remain after the write,
  * read again (an answer that has seen our write) and look for our own value:
  *
@@ -12,9 +13,13 @@
  *                    replaced, and its result supersedes all of them and the attempt.
  *
  * Invariant: a write of `update` supersedes nothing but values that were shown to the call of `change` that
- * made it, and the update's own earlier attempts. So no concurrent update is ever lost unseen. What is not
- * promised is exactly once: two updates that find each other at the same moment may both make way and both
- * repeat. Full-jitter pauses make that rare, not impossible.
+ * made it, and the update's own earlier attempts. So no concurrent update is ever lost unseen. What is not promised:
+ *
+ *   that rivals meet   the count is the coordinator's own view at the write. Two updates through different
+ *                      coordinators may both count one and both end; their values stay siblings, and a later
+ *                      `change` that looks only at `current` then drops one of them, though it was shown both.
+ *   exactly once       two updates that find each other at the same moment may both make way and both repeat.
+ *                      Full-jitter pauses make that rare, not impossible.
  *
  * Rejected: handing our own attempt to `change` as if it were another's value; a change that looks only at
  * `current`, which is how most are written, would then apply twice and lose the other writer's.
