@@ -245,7 +245,7 @@ describe('writes under way', () => {
     const workers = Promise.all([0, 1, 2, 3].map(work));
     workers.catch(() => undefined);
     told.length = 0;
-    await cluster.simulation.runFor(40_000);
+    await cluster.simulation.runFor(120_000);
     stop = true;
     await cluster.settle(workers);
     expect(told.some((line) => line.endsWith('compare-leaves'))).toBe(true);

@@ -34,7 +34,7 @@ export const HANDOFF_RETRY_MS = 1_000;
 export const HANDOFF_RETRY_MS_MAX = 16_000;
 
 /** Pause between comparisons of hash trees with one peer or another. */
-export const COMPARE_MS = 4_000;
+export const COMPARE_MS = 8_000;
 
 /** Differences must outlast this before they are worth a scan: writes under way look like differences. */
 export const COMPARE_AGAIN_MS = 300;
