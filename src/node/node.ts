@@ -250,9 +250,9 @@ class TrefoilNode implements RunningNode {
     this.#server.closeAll('the node stops');
     this.#peers.stop();
     this.#queue.stop();
-    const { storage, readOnly } = this.#queue;
+    const storage = await this.#queue.lastStorage();
     try {
-      if (drained && !readOnly) await markClean(storage);
+      if (drained && !this.#queue.readOnly) await markClean(storage);
     } finally {
       await storage.close();
     }

@@ -77,6 +77,7 @@ export class UpdateQueue implements StepWorld {
   /** No store to read from, or the node has stopped: nothing is stepped. */
   #paused = false;
   #stopped = false;
+  #reopening: Promise<void> = Promise.resolve();
 
   constructor(setup: QueueSetup) {
     this.#setup = setup;
@@ -154,6 +155,12 @@ export class UpdateQueue implements StepWorld {
     this.#inbox = [];
     for (const slot of this.#slots.values()) slot.reset();
     this.pipeline.stop();
+  }
+
+  /** The store, for whoever stopped the queue to close: where it is just being opened anew, once that is over. */
+  async lastStorage(): Promise<Storage> {
+    await this.#reopening.catch(() => undefined);
+    return this.#storage;
   }
 
   // --- The world of a step ---
@@ -376,10 +383,11 @@ export class UpdateQueue implements StepWorld {
    * succeeds a new incarnation begins.
    */
   async #recover(): Promise<void> {
-    const { minter, runtime, self, reopen } = this.#setup;
+    const { minter, runtime, self } = this.#setup;
     this.#paused = true;
-    this.#storage = await reopen(this.#storage);
-    if (this.#stopped) return this.#storage.close();
+    this.#reopening = this.#reopen();
+    await this.#reopening;
+    if (this.#stopped) return;
     this.#paused = false;
     this.#beginAnew();
     const next = freshIncarnations(self, runtime.random);
@@ -390,6 +398,10 @@ export class UpdateQueue implements StepWorld {
     minter.begin(next);
     this.readOnly = false;
     this.#beginAnew();
+  }
+
+  async #reopen(): Promise<void> {
+    this.#storage = await this.#setup.reopen(this.#storage);
   }
 
   /** Reopens the replicas on the store as it is now. What they were at is over. */

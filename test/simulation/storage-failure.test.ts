@@ -1,6 +1,10 @@
 /** A disk that fails or fills: open requests are unknown, reads go on, writes are refused, and all heals. */
 import { describe, expect, it } from 'vitest';
 import type { TrefoilError } from '../../src/core/errors.js';
+import { nodeId } from '../../src/core/ids.js';
+import { DRAIN_MS_MAX } from '../../src/core/limits.js';
+import { startNode } from '../../src/node/node.js';
+import type { Storage } from '../../src/runtime/runtime.js';
 import { RawClient } from '../support/raw-client.js';
 import { SimCluster } from '../support/sim-cluster.js';
 import { watch, type Watched } from '../support/watched.js';
@@ -152,6 +156,32 @@ describe('a batch that fails', () => {
     await cluster.stop('n1');
     expect(cluster.simulation.nowMs() - beganMs).toBeLessThan(15_000);
     expect(cluster.world.disk('n1').peek('m/clean')).toBeUndefined();
+  });
+});
+
+describe('a stop', () => {
+  it('while the store is being opened anew leaves it closed', async () => {
+    const { cluster } = await start(9);
+    cluster.crash('n1');
+    const runtime = cluster.runtime('n1');
+    let opened = 0;
+    const slow = {
+      ...runtime,
+      openStorage: async (folder: string): Promise<Storage> => {
+        if (++opened > 1)
+          await new Promise<void>((resolve) => runtime.timers.after(2 * DRAIN_MS_MAX, resolve));
+        return runtime.openStorage(folder);
+      },
+    };
+    const options = { config: cluster.config, node: nodeId('n1'), dataDir: 'n1' };
+    const node = await cluster.settle(startNode({ ...options, runtime: slow }));
+    await failBatch(cluster, await RawClient.open(cluster, 'n1'));
+    await cluster.simulation.runUntil(() => opened === 2);
+    await cluster.settle(node.stop());
+    await cluster.simulation.runFor(2 * DRAIN_MS_MAX);
+    // The same process: the folder would still be in use.
+    const again = await cluster.settle(startNode({ ...options, runtime }));
+    await cluster.settle(again.stop());
   });
 });
 
