@@ -119,6 +119,15 @@ function hasHeader(bytes: Uint8Array): boolean {
   }
 }
 
+/** Whether no sibling of a checked record holds a value: the key is deleted, and only its bookkeeping is left. */
+export function isTombstone(bytes: Uint8Array): boolean {
+  const reader = new BinaryReader(bytes, HEADER_START, corrupt);
+  reader.bytes(reader.uint());
+  // The payload begins with a 0 for each tombstone and a higher number for each value.
+  for (let at = reader.position; at < bytes.length; at++) if (bytes[at] !== 0) return false;
+  return true;
+}
+
 function writeHeader(record: KeyRecord): void {
   body.uint(record.context.length);
   for (const [incarnation, counter] of record.context) {

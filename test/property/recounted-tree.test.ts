@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compareKeys } from '../../src/core/text-order.js';
-import { RecountedTree } from '../../src/replication/leaderless/recounted-tree.js';
+import { RecountedTree, type Counted } from '../../src/replication/leaderless/recounted-tree.js';
 import { HashTree } from '../../src/replication/shared/hash-tree.js';
 
 const CHUNK = 3;
@@ -24,7 +24,7 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
 /** A store and the tree over it, driven as `AntiEntropy` drives them. */
 class Recounted {
   readonly tree = new RecountedTree();
-  readonly #records = new Map<string, Uint8Array>();
+  readonly #records = new Map<string, Counted>();
   #version = 0;
   #from: string | undefined;
   #snapshot: readonly string[] | undefined;
@@ -54,15 +54,21 @@ class Recounted {
     }
   }
 
+  freshCounts(): { readonly records: number; readonly tombstones: number } {
+    const all = [...this.#records.values()];
+    return { records: all.length, tombstones: all.filter((record) => record.tombstone).length };
+  }
+
   fresh(): HashTree {
     const tree = new HashTree();
-    for (const [key, header] of this.#records) tree.replace(key, null, header);
+    for (const [key, { header }] of this.#records) tree.replace(key, null, header);
     return tree;
   }
 
   #write(key: string): void {
     const before = this.#records.get(key) ?? null;
-    const after = Buffer.from(`${key}${this.#version++}`);
+    const version = this.#version++;
+    const after = { header: Buffer.from(`${key}${version}`), tombstone: version % 3 === 0 };
     this.tree.replace(key, before, after);
     this.#records.set(key, after);
   }
@@ -96,9 +102,12 @@ describe('a recounted tree', () => {
           recounted.happen(one);
           if (recounted.tree.current !== undefined)
             expect(recounted.tree.current.equals(recounted.fresh())).toBe(true);
+          if (recounted.tree.current !== undefined)
+            expect(recounted.tree.counts).toEqual(recounted.freshCounts());
         }
         recounted.finish();
         expect(recounted.tree.current?.equals(recounted.fresh())).toBe(true);
+        expect(recounted.tree.counts).toEqual(recounted.freshCounts());
         expect(recounted.tree.current?.root()).toEqual(recounted.fresh().root());
       }),
       { numRuns: 3_000 },
@@ -109,7 +118,7 @@ describe('a recounted tree', () => {
     const tree = new RecountedTree();
     tree.startRecount();
     tree.countChunk([], null, () => null);
-    tree.replace('a', null, Buffer.from('one'));
+    tree.replace('a', null, { header: Buffer.from('one'), tombstone: false });
     tree.startRecount();
     // The store never got what the tree was told.
     expect(tree.countChunk([], null, () => null)).toEqual({ next: null, drifted: true });

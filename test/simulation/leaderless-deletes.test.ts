@@ -29,7 +29,9 @@ describe('L15: tombstones are kept', () => {
     const [n1] = await clients(cluster);
     const written = await cluster.settle(n1.put('k', 'v', { write: 'all' }));
     await cluster.settle(n1.put('k', null, { context: written.context }));
+    await cluster.settle(n1.put('other', 'v', { write: 'all' }));
     await agree(cluster);
+    for (const name of cluster.names) expect(cluster.gauge(name, 'tombstones')).toBe(1);
     for (const name of cluster.names) {
       await cluster.stop(name);
       await cluster.settle(cluster.boot(name));
@@ -38,6 +40,8 @@ describe('L15: tombstones are kept', () => {
     // Beyond a recount, which is where expiry and cleaning happen.
     await cluster.simulation.runFor(1_000_000);
     for (const name of cluster.names) expect(cluster.stored(name, 'k')).toEqual([null]);
+    for (const name of cluster.names) expect(cluster.gauge(name, 'tombstones')).toBe(1);
+    for (const name of cluster.names) expect(cluster.gauge(name, 'records')).toBe(2);
   });
 
   it('a replica that slept through the delete does not bring the value back', async () => {

@@ -120,6 +120,8 @@ class LeaderlessReplica implements Replica {
         openReads: this.#reads.size,
         openScans: this.#scans.size,
         openPeerCalls: this.#calls.size,
+        records: this.#records.tree.counts.records,
+        tombstones: this.#records.tree.counts.tombstones,
         hints: this.#hints.size,
         corruptRecords: this.#repair.size,
         treeReady: this.#records.tree.current === undefined ? 0 : 1,

@@ -11,8 +11,14 @@
 import { TrefoilError } from '../../core/errors.js';
 import { checkKey } from '../../core/keys.js';
 import { mergeRecords, sameRecord, type KeyRecord } from '../../core/record.js';
-import { checkRecord, decodeCheckedRecord, encodeRecord, recordHeader } from '../../protocol/record-codec.js';
-import { RecountedTree } from './recounted-tree.js';
+import {
+  checkRecord,
+  decodeCheckedRecord,
+  encodeRecord,
+  isTombstone,
+  recordHeader,
+} from '../../protocol/record-codec.js';
+import { RecountedTree, type Counted } from './recounted-tree.js';
 import type { Effects, Turn } from '../strategy.js';
 
 /** Where records stand among a replica's own keys. */
@@ -34,7 +40,7 @@ export class LocalRecords {
 
   /** Replaces the copy read in this same step. */
   write(effects: Effects, key: string, before: Uint8Array | null, after: Uint8Array): void {
-    this.tree.replace(key, before === null ? null : recordHeader(before), recordHeader(after));
+    this.tree.replace(key, before === null ? null : counted(before), counted(after));
     effects.put(RECORDS + key, after);
   }
 
@@ -71,6 +77,11 @@ export class LocalRecords {
     effects.put(RECORDS + key, encodeRecord(record));
     this.tree.distrust();
   }
+}
+
+/** What a checked record adds to the tree. */
+export function counted(bytes: Uint8Array): Counted {
+  return { header: recordHeader(bytes), tombstone: isTombstone(bytes) };
 }
 
 /** The record of bytes from elsewhere, or undefined where they are none that can be stored and merged. */

@@ -8,11 +8,11 @@
  * doubles. A tree that was counted before the damage goes on.
  */
 import { expireSiblings } from '../../core/record.js';
-import { decodeCheckedRecord, encodeRecord, recordHeader } from '../../protocol/record-codec.js';
+import { decodeCheckedRecord, encodeRecord } from '../../protocol/record-codec.js';
 import { ALL_LEAVES } from '../shared/hash-tree.js';
 import type { Effects, ReplicaEvent, Turn } from '../strategy.js';
 import type { GroupMembers } from './group-members.js';
-import { RECORDS, RECORDS_END, type LocalRecords } from './local-records.js';
+import { counted, RECORDS, RECORDS_END, type LocalRecords } from './local-records.js';
 import type { RecordRepair } from './record-repair.js';
 import { PACED_CHUNK_ENTRIES, PACED_CHUNK_PAUSE_MS, RECOUNT_DAMAGED_MS, RECOUNT_MS } from './tuning.js';
 
@@ -60,17 +60,17 @@ export class TreeRecount {
     const keys = scanned.entries.map(([stored]) => stored.slice(RECORDS.length));
     for (const key of keys) this.#tend(key, turn, effects);
     const end = scanned.more ? (keys.at(-1) ?? null) : null;
-    const counted = this.#records.tree.countChunk(keys, end, (key) => {
+    const chunk = this.#records.tree.countChunk(keys, end, (key) => {
       const local = this.#records.read(turn, key);
-      return local === null || local === 'corrupt' ? null : recordHeader(local);
+      return local === null || local === 'corrupt' ? null : counted(local);
     });
-    if (counted.next !== null) {
-      this.#from = counted.next;
+    if (chunk.next !== null) {
+      this.#from = chunk.next;
       effects.setTimer(RECOUNT, PACED_CHUNK_PAUSE_MS);
       return;
     }
     this.#pauseMs = RECOUNT_DAMAGED_MS;
-    if (counted.drifted) effects.count('tree_drifts');
+    if (chunk.drifted) effects.count('tree_drifts');
     effects.setTimer(RECOUNT, RECOUNT_MS + turn.random.integer(RECOUNT_MS / 2));
   }
 
