@@ -94,7 +94,7 @@ export const FREE_BYTES_MIN = 64 * 1024 * 1024;
 export const STORAGE_RETRY_MS = 1_000;
 
 /** How often a node pings its peers. */
-export const HEARTBEAT_MS = 500;
+export const HEARTBEAT_MS = 1_000;
 
 /** Silence after which an accepted connection is taken for dead; the other side pings more often than that. */
 export const CONNECTION_SILENCE_MS_MAX = 30_000;
