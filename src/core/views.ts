@@ -32,19 +32,27 @@ export function viewRecord(record: KeyRecord, policy: ConflictPolicy, wallMs: nu
 
 function isRepeated(record: KeyRecord, sibling: Sibling): boolean {
   return (
-    record.recentOperations.some((o) => sameOperation(o.operation, sibling.operation)) ||
+    isSuperseded(record, sibling) ||
     record.siblings.some(
       (s) => compareDots(s.dot, sibling.dot) < 0 && sameOperation(s.operation, sibling.operation),
     )
   );
 }
 
+/** Whether the sibling's operation is known to be superseded, under another dot. */
+function isSuperseded(record: KeyRecord, sibling: Sibling): boolean {
+  return record.recentOperations.some((o) => sameOperation(o.operation, sibling.operation));
+}
+
 /**
- * The dots of the siblings that every view hides. A new write covers them as well: what hides them is the
- * memory of their operation, which later writes push out, and then they would be back.
+ * The dots of the siblings whose operation is superseded under another dot. A new write covers them as well: what hides
+ * them is the memory of that operation, which later writes push out, and then they would be back.
+ *
+ * Not those that are hidden by a lower dot which still shows: covering one would mark the operation as superseded, and so
+ * hide the one that shows.
  */
-export function hiddenDots(record: KeyRecord): Dot[] {
-  return record.siblings.filter((s) => isRepeated(record, s)).map((s) => s.dot);
+export function supersededDots(record: KeyRecord): Dot[] {
+  return record.siblings.filter((s) => isSuperseded(record, s)).map((s) => s.dot);
 }
 
 /** Highest HLC time, ties by the higher dot. */

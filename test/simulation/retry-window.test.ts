@@ -42,4 +42,22 @@ describe('the window of operations', () => {
       expect((await cluster.settle(n1.get('k', { read: 'all' }))).values).toEqual([`y${i}`]);
     }
   });
+
+  // Campaign seed 100763 lost an acknowledged value this way.
+  it('keeps a value that was written twice while others write beside it', async () => {
+    const cluster = await SimCluster.start({ seed: 3, namespaces: NAMESPACES });
+    const n1 = await RawClient.open(cluster, 'n1');
+    const n2 = await RawClient.open(cluster, 'n2');
+    cluster.world.network.partition('n1', ['n2', 'n3']);
+    const operation = n1.operation();
+    const first = watch(n1.put('k', 'x', { operation, write: 'one' }));
+    await cluster.simulation.runUntil(() => first.settled);
+    await cluster.parted('n1', ['n2', 'n3']);
+    await cluster.settle(n2.put('k', 'x', { operation, attempt: 1 }));
+    cluster.world.network.heal();
+    await cluster.converge(30_000);
+    await cluster.settle(n1.put('k', 'beside', { write: 'all' }));
+    const { values } = await cluster.settle(n2.get('k', { read: 'all' }));
+    expect([...values].sort()).toEqual(['beside', 'x']);
+  });
 });

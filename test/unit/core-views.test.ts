@@ -14,7 +14,7 @@ import {
   type KeyRecord,
   type Sibling,
 } from '../../src/core/record.js';
-import { hiddenDots, viewRecord } from '../../src/core/views.js';
+import { supersededDots, viewRecord } from '../../src/core/views.js';
 
 const NOW_MS = 1_000;
 const names = (list: readonly Sibling[]): string[] => list.map((s) => `${s.dot.incarnation}${s.dot.counter}`);
@@ -192,6 +192,16 @@ describe('expiry and memory', () => {
     expect(forgetsOperations(record, 1_001)).toBe(false);
   });
 
+  it('names no sibling that is hidden by its own lower dot: the operation still shows', () => {
+    const x = write('a1');
+    const twice = mergeRecords(
+      over(EMPTY_RECORD, x),
+      over(EMPTY_RECORD, { ...write('b1'), operation: x.operation }),
+    );
+    expect(viewRecord(twice, 'siblings', 0).values.map((s) => s.dot.incarnation)).toEqual(['a']);
+    expect(supersededDots(twice)).toEqual([]);
+  });
+
   it('names the siblings that a new write must cover although no view shows them', () => {
     // x landed as a1, its retry as b1; y read b1 and replaced it.
     const x = write('a1');
@@ -199,7 +209,7 @@ describe('expiry and memory', () => {
     const elsewhere = over(over(EMPTY_RECORD, retry), write('b2'));
     const merged = mergeRecords(over(EMPTY_RECORD, x), elsewhere);
     expect(viewRecord(merged, 'siblings', 0).values.map((s) => s.dot.incarnation)).toEqual(['b']);
-    expect(hiddenDots(merged)).toEqual([x.dot]);
-    expect(hiddenDots(elsewhere)).toEqual([]);
+    expect(supersededDots(merged)).toEqual([x.dot]);
+    expect(supersededDots(elsewhere)).toEqual([]);
   });
 });

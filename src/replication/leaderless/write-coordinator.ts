@@ -33,7 +33,7 @@ import {
   type Sibling,
 } from '../../core/record.js';
 import { covers, join, sameDot, type Dot } from '../../core/version-vector.js';
-import { hiddenDots, viewRecord } from '../../core/views.js';
+import { supersededDots, viewRecord } from '../../core/views.js';
 import { decodeContext, encodeContext } from '../../protocol/context-codec.js';
 import type { PutOperation } from '../../protocol/messages.js';
 import { decodeCheckedRecord, encodeRecord } from '../../protocol/record-codec.js';
@@ -194,7 +194,7 @@ export class WriteCoordinator {
     const covered: CausalContext = {
       ...seen,
       vector: namespace.conflict === 'lww' ? join(seen.vector, record.context) : seen.vector,
-      dots: [...seen.dots, ...hiddenDots(record)],
+      dots: [...seen.dots, ...supersededDots(record)],
     };
     checkSiblings(siblingsBeside(record, covered), value);
     const ttl = ttlMs === 0 ? namespace.ttlMs : ttlMs;
