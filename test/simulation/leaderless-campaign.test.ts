@@ -19,4 +19,14 @@ describe('leaderless under faults', () => {
       if (process.env['CAMPAIGN_VERBOSE']) console.log(JSON.stringify(report));
     });
   }
+
+  it('replays: one seed gives the same events twice, another seed others', async () => {
+    const [first, again, other] = [
+      await runCampaign({ seed: 7, faultMs: 8_000 }),
+      await runCampaign({ seed: 7, faultMs: 8_000 }),
+      await runCampaign({ seed: 8, faultMs: 8_000 }),
+    ];
+    expect(again).toEqual(first);
+    expect(other.traceHash).not.toBe(first.traceHash);
+  });
 });
