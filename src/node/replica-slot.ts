@@ -1,7 +1,7 @@
 /** One replica in the update queue: its state machine, and the timers and scans that belong to it. */
 import type { GroupId } from '../core/ids.js';
 import type { Effects, Replica, Turn } from '../replication/strategy.js';
-import type { Cancel } from '../runtime/runtime.js';
+import type { Cancel, StorageRange } from '../runtime/runtime.js';
 import type { Durability } from './minter.js';
 
 export class ReplicaSlot {
@@ -22,6 +22,15 @@ export class ReplicaSlot {
     this.prefix = `g/${group}/`;
     this.durability = durability;
     this.open = open;
+  }
+
+  /** A range of the replica's own keys, as it stands in the store. */
+  storedRange(range: StorageRange): StorageRange {
+    return {
+      lt: this.prefix + range.lt,
+      ...(range.gt === undefined ? {} : { gt: this.prefix + range.gt }),
+      ...(range.gte === undefined ? {} : { gte: this.prefix + range.gte }),
+    };
   }
 
   setTimer(name: string, cancel: Cancel): void {

@@ -14,47 +14,15 @@ import { TrefoilError, type ErrorCode } from '../core/errors.js';
 import type { HybridClock } from '../core/hlc.js';
 import type { GroupId, NodeId } from '../core/ids.js';
 import { QUEUE_EVENTS_MAX, SCAN_PAGE_BYTES_MAX, STORAGE_RETRY_MS, TURN_EVENTS_MAX } from '../core/limits.js';
-import type { ClientResult, PeerMessage } from '../protocol/messages.js';
-import type { ReplicaEvent, ReplicaStatus, RequestHandle } from '../replication/strategy.js';
-import type {
-  LogLevel,
-  NodeRuntime,
-  Random,
-  Storage,
-  StorageEntry,
-  StorageRange,
-} from '../runtime/runtime.js';
-import type { Counters } from './counters.js';
+import type { PeerMessage } from '../protocol/messages.js';
+import type { ReplicaEvent, ReplicaStatus } from '../replication/strategy.js';
+import type { LogLevel, Random, Storage, StorageEntry, StorageRange } from '../runtime/runtime.js';
 import { freshIncarnations, incarnationsEntry } from './identity.js';
 import type { Minter } from './minter.js';
+import type { QueueSetup } from './queue-setup.js';
 import type { ReplicaSlot } from './replica-slot.js';
 import { Step, type Output, type StepWorld } from './step.js';
 import { WritePipeline } from './write-pipeline.js';
-
-/** Where the queue's outputs go. */
-export interface QueueOutputs {
-  send(peer: NodeId, group: GroupId, message: PeerMessage): void;
-  reply(request: RequestHandle, result: ClientResult | TrefoilError): void;
-  reachable(peer: NodeId): boolean;
-  /** Called at the end of each turn and of each batch: what was sent and replied can leave. */
-  flush(): void;
-  /** A batch failed: every request that waits for a replica must be answered as `unknown`. */
-  failed(error: TrefoilError): void;
-}
-
-export interface QueueSetup {
-  readonly self: NodeId;
-  readonly runtime: NodeRuntime;
-  readonly storage: Storage;
-  /** Closes a failed store and opens it again. */
-  readonly reopen: (failed: Storage) => Promise<Storage>;
-  readonly clock: HybridClock;
-  readonly minter: Minter;
-  readonly counters: Counters;
-  readonly outputs: QueueOutputs;
-  /** Free disk space under which writes are refused. */
-  readonly freeBytesMin: number;
-}
 
 interface Queued {
   readonly slot: ReplicaSlot;
@@ -124,10 +92,6 @@ export class UpdateQueue implements StepWorld {
     this.#open(slot);
   }
 
-  has(group: GroupId): boolean {
-    return this.#slots.has(group);
-  }
-
   /** Hands an event to a replica; dropped and counted where there is no such replica or no room. */
   enqueue(group: GroupId, event: ReplicaEvent): void {
     const slot = this.#slots.get(group);
@@ -183,7 +147,7 @@ export class UpdateQueue implements StepWorld {
   /** A scan sees what every step so far has written: it waits for the newest batch. */
   scan(slot: ReplicaSlot, scan: string, range: StorageRange, limit: number): void {
     const ticket = slot.beginScan(scan);
-    const stored = prefixed(slot.prefix, range);
+    const stored = slot.storedRange(range);
     this.pipeline.after(this.pipeline.newest, () => {
       this.#storage.scan(stored, limit, SCAN_PAGE_BYTES_MAX).then(
         (entries) => this.#scanned(slot, scan, ticket, entries, limit),
@@ -410,12 +374,4 @@ export class UpdateQueue implements StepWorld {
     this.#setup.outputs.failed(new TrefoilError('StorageFailed', 'the storage was opened anew'));
     this.#reopenReplicas();
   }
-}
-
-function prefixed(prefix: string, range: StorageRange): StorageRange {
-  return {
-    lt: prefix + range.lt,
-    ...(range.gt === undefined ? {} : { gt: prefix + range.gt }),
-    ...(range.gte === undefined ? {} : { gte: prefix + range.gte }),
-  };
 }
