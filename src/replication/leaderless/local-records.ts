@@ -10,7 +10,7 @@
  */
 import { TrefoilError } from '../../core/errors.js';
 import { checkKey } from '../../core/keys.js';
-import { mergeRecords, sameRecord, type KeyRecord } from '../../core/record.js';
+import { highestHlc, mergeRecords, sameRecord, type KeyRecord } from '../../core/record.js';
 import {
   checkRecord,
   decodeCheckedRecord,
@@ -59,6 +59,7 @@ export class LocalRecords {
     if (local !== null && sameBytes(local, incoming)) return 'unchanged';
     const theirs = usableRecord(incoming);
     if (theirs === undefined || !isKey(key)) return 'unusable';
+    turn.observe(highestHlc(theirs));
     if (local === null) {
       this.write(effects, key, null, incoming);
       return 'changed';
