@@ -2,26 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { RawClient } from '../support/raw-client.js';
 import { SimCluster } from '../support/sim-cluster.js';
-
-const NAMESPACES = `
-  - { name: default, strategy: leaderless, partitions: 1 }
-  - { name: latest, strategy: leaderless, partitions: 1, conflict: lww }
-`;
-
-async function start(seed: number): Promise<SimCluster> {
-  return SimCluster.start({ seed, namespaces: NAMESPACES });
-}
-
-/** One client for each node. */
-async function clients(cluster: SimCluster): Promise<readonly [RawClient, RawClient, RawClient]> {
-  const open = (name: string): Promise<RawClient> => RawClient.open(cluster, name);
-  return [await open('n1'), await open('n2'), await open('n3')];
-}
-
-/** Runs until every replica has the same record of every key. */
-function agree(cluster: SimCluster): Promise<void> {
-  return cluster.converge(30_000);
-}
+import { agree, clients, start } from '../support/one-partition.js';
 
 describe('L15: tombstones are kept', () => {
   it('a deleted key stays as a tombstone through restarts, repair and time', async () => {

@@ -4,29 +4,11 @@ import { highestHlc, type OperationId } from '../../src/core/record.js';
 import { RECENT_OPERATIONS_MAX, SIBLINGS_MAX, SIBLINGS_WARNING } from '../../src/core/limits.js';
 import type { PutResult } from '../../src/protocol/messages.js';
 import { RawClient } from '../support/raw-client.js';
-import { SimCluster } from '../support/sim-cluster.js';
+import type { SimCluster } from '../support/sim-cluster.js';
 import { watch } from '../support/watched.js';
+import { agree, clients, start } from '../support/one-partition.js';
 
-const NAMESPACES = `
-  - { name: default, strategy: leaderless, partitions: 1 }
-  - { name: latest, strategy: leaderless, partitions: 1, conflict: lww }
-`;
 const HOUR_MS = 3_600_000;
-
-async function start(seed: number): Promise<SimCluster> {
-  return SimCluster.start({ seed, namespaces: NAMESPACES });
-}
-
-/** One client for each node. */
-async function clients(cluster: SimCluster): Promise<readonly [RawClient, RawClient, RawClient]> {
-  const open = (name: string): Promise<RawClient> => RawClient.open(cluster, name);
-  return [await open('n1'), await open('n2'), await open('n3')];
-}
-
-/** Runs until every replica has the same record of every key. */
-function agree(cluster: SimCluster): Promise<void> {
-  return cluster.converge(30_000);
-}
 
 describe('L3: a write removes only siblings that its context has seen', () => {
   it('the context that a blind put returns does not cover the sibling beside it', async () => {

@@ -1,6 +1,7 @@
 /** The memory of operations is a window of the latest few: what a retry, and a reader, may rely on at its edge (L6). */
 import { describe, expect, it } from 'vitest';
 import { RECENT_OPERATIONS_MAX } from '../../src/core/limits.js';
+import type { PutResult } from '../../src/protocol/messages.js';
 import { RawClient } from '../support/raw-client.js';
 import { SimCluster } from '../support/sim-cluster.js';
 import { watch } from '../support/watched.js';
@@ -8,6 +9,16 @@ import { watch } from '../support/watched.js';
 const NAMESPACES = `
   - { name: default, strategy: leaderless, partitions: 1 }
 `;
+
+/** Leaves n1 parted from the others, with the first attempt of a write on it and the retry on them. */
+async function writtenTwice(cluster: SimCluster, n1: RawClient, n2: RawClient): Promise<PutResult> {
+  cluster.world.network.partition('n1', ['n2', 'n3']);
+  const operation = n1.operation();
+  const first = watch(n1.put('k', 'x', { operation, write: 'one' }));
+  await cluster.simulation.runUntil(() => first.settled);
+  await cluster.parted('n1', ['n2', 'n3']);
+  return cluster.settle(n2.put('k', 'x', { operation, attempt: 1 }));
+}
 
 describe('the window of operations', () => {
   it('does not stand in the way of a retry when all that it holds is old', async () => {
@@ -28,12 +39,7 @@ describe('the window of operations', () => {
     const cluster = await SimCluster.start({ seed: 2, namespaces: NAMESPACES });
     const n1 = await RawClient.open(cluster, 'n1');
     const n2 = await RawClient.open(cluster, 'n2');
-    cluster.world.network.partition('n1', ['n2', 'n3']);
-    const operation = n1.operation();
-    const first = watch(n1.put('k', 'x', { operation, write: 'one' }));
-    await cluster.simulation.runUntil(() => first.settled);
-    await cluster.parted('n1', ['n2', 'n3']);
-    const retried = await cluster.settle(n2.put('k', 'x', { operation, attempt: 1 }));
+    const retried = await writtenTwice(cluster, n1, n2);
     let { context } = await cluster.settle(n2.put('k', 'y', { context: retried.context }));
     cluster.world.network.heal();
     await cluster.converge(30_000);
@@ -48,12 +54,7 @@ describe('the window of operations', () => {
     const cluster = await SimCluster.start({ seed: 3, namespaces: NAMESPACES });
     const n1 = await RawClient.open(cluster, 'n1');
     const n2 = await RawClient.open(cluster, 'n2');
-    cluster.world.network.partition('n1', ['n2', 'n3']);
-    const operation = n1.operation();
-    const first = watch(n1.put('k', 'x', { operation, write: 'one' }));
-    await cluster.simulation.runUntil(() => first.settled);
-    await cluster.parted('n1', ['n2', 'n3']);
-    await cluster.settle(n2.put('k', 'x', { operation, attempt: 1 }));
+    await writtenTwice(cluster, n1, n2);
     cluster.world.network.heal();
     await cluster.converge(30_000);
     await cluster.settle(n1.put('k', 'beside', { write: 'all' }));

@@ -1,0 +1,23 @@
+/** Three nodes with one partition of each kind, so that every key has the same coordinators, and a client for each node. */
+import { RawClient } from './raw-client.js';
+import { SimCluster } from './sim-cluster.js';
+
+const NAMESPACES = `
+  - { name: default, strategy: leaderless, partitions: 1 }
+  - { name: latest, strategy: leaderless, partitions: 1, conflict: lww }
+`;
+
+export async function start(seed: number): Promise<SimCluster> {
+  return SimCluster.start({ seed, namespaces: NAMESPACES });
+}
+
+/** One client for each node. */
+export async function clients(cluster: SimCluster): Promise<readonly [RawClient, RawClient, RawClient]> {
+  const open = (name: string): Promise<RawClient> => RawClient.open(cluster, name);
+  return [await open('n1'), await open('n2'), await open('n3')];
+}
+
+/** Runs until every replica has the same record of every key. */
+export function agree(cluster: SimCluster): Promise<void> {
+  return cluster.converge(30_000);
+}
