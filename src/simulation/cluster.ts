@@ -1,0 +1,230 @@
+/**
+ * A whole cluster on virtual time: the real node and the real SDK on simulated machines.
+ *
+ *   down ──boot──▶ starting ──▶ running ──stop──▶ stopping ──▶ down        a crash leads to `down` from anywhere
+ *
+ * Two kinds of method: those that return a promise of something that happens inside the world (`boot`,
+ * `stop`, `restart`, `connect`) need somebody to run the simulation meanwhile, because a fault that ends in
+ * the middle of a run uses them too; those that run it themselves (`settle`, `allReachable`, `converge`)
+ * belong to whoever drives the run, and only one may at a time.
+ */
+import { buildClusterMap } from '../cluster/build-map.js';
+import type { ClusterMap } from '../cluster/cluster-map.js';
+import { parseClusterConfig, type ClusterConfig } from '../cluster/config.js';
+import type { ConnectOptions, Database } from '../client/api.js';
+import { connectWith } from '../client/database.js';
+import { TrefoilError } from '../core/errors.js';
+import { nodeId } from '../core/ids.js';
+import { invariant } from '../core/invariant.js';
+import { startNode, type NodeOptions, type RunningNode } from '../node/node.js';
+import type { NodeRuntime } from '../runtime/runtime.js';
+import { differences, groupCopies, type GroupCopies } from './copies.js';
+import type { Simulation } from './scheduler.js';
+import { SimulatedWorld, type CrashOptions, type WorldOptions } from './world.js';
+
+/** How long a supervisor waits before it starts a node again that could not start. */
+const RESTART_DELAY_MS = 500;
+
+/** How often `converge` compares the replicas. */
+const CONVERGE_POLL_MS = 200;
+
+/** Differences that an error names. */
+const DIFFERENCES_SHOWN_MAX = 5;
+
+export interface SimulatedClusterOptions extends WorldOptions {
+  /** A cluster config, as a file has it. */
+  readonly config: string;
+  readonly limits?: NonNullable<NodeOptions['limits']>;
+  /** Puts something between the nodes and the world, such as a tap. */
+  readonly wrapRuntime?: (name: string, runtime: NodeRuntime) => NodeRuntime;
+}
+
+type NodeState =
+  | { readonly state: 'starting' }
+  | { readonly state: 'running'; readonly node: RunningNode }
+  | { readonly state: 'stopping'; readonly node: RunningNode };
+
+export class SimulatedCluster {
+  readonly world: SimulatedWorld;
+  readonly config: ClusterConfig;
+  readonly map: ClusterMap;
+  /** All nodes of the config, in its order. */
+  readonly names: readonly string[];
+  readonly #limits: NodeOptions['limits'];
+  readonly #wrapRuntime: SimulatedClusterOptions['wrapRuntime'];
+  /** The nodes that are not down. An object of its own for each start, so that a late promise knows whose it was. */
+  readonly #nodes = new Map<string, NodeState>();
+
+  /** Throws `ConfigInvalid`. No node runs yet. */
+  constructor(options: SimulatedClusterOptions) {
+    this.world = new SimulatedWorld(options);
+    this.config = parseClusterConfig(options.config, 'simulated.yaml');
+    this.map = buildClusterMap(this.config);
+    this.names = this.map.nodes.map((entry) => entry.id);
+    this.#limits = options.limits;
+    this.#wrapRuntime = options.wrapRuntime;
+  }
+
+  get simulation(): Simulation {
+    return this.world.simulation;
+  }
+
+  // --- Nodes ---------------------------------------------------------------------------------------
+
+  /** Starts one node that is down. Rejects as `startNode` does, and the node is down again; never settles if it crashes meanwhile. */
+  async boot(name: string, options: Partial<NodeOptions> = {}): Promise<RunningNode> {
+    invariant(!this.#nodes.has(name), `${name} is down before it is started`);
+    const starting: NodeState = { state: 'starting' };
+    this.#nodes.set(name, starting);
+    let node: RunningNode;
+    try {
+      node = await startNode({
+        runtime: this.runtime(name),
+        config: this.config,
+        node: nodeId(name),
+        dataDir: name,
+        ...(this.#limits === undefined ? {} : { limits: this.#limits }),
+        ...options,
+      });
+    } catch (error) {
+      if (this.#nodes.get(name) !== starting) return never();
+      this.#nodes.delete(name);
+      this.world.exit(name);
+      throw error;
+    }
+    if (this.#nodes.get(name) !== starting) return never();
+    this.#nodes.set(name, { state: 'running', node });
+    return node;
+  }
+
+  /** As a supervisor does: starts a node, again and again while its disk or its folder refuses. Nothing to do unless it is down. */
+  async restart(name: string): Promise<void> {
+    while (!this.#nodes.has(name)) {
+      try {
+        await this.boot(name);
+      } catch (error) {
+        if (!(error instanceof TrefoilError)) throw error;
+        await this.sleep(RESTART_DELAY_MS);
+      }
+    }
+  }
+
+  /** The runtime of one node, to start it by hand. */
+  runtime(name: string): NodeRuntime {
+    const runtime = this.world.node(name);
+    return this.#wrapRuntime?.(name, runtime) ?? runtime;
+  }
+
+  /** A node that is up. */
+  node(name: string): RunningNode {
+    const entry = this.#nodes.get(name);
+    invariant(entry !== undefined && entry.state !== 'starting', `${name} runs`);
+    return entry.node;
+  }
+
+  /** Whether the node has started and was not asked to stop. */
+  running(name: string): boolean {
+    return this.#nodes.get(name)?.state === 'running';
+  }
+
+  /** Whether there is no process of this node. */
+  down(name: string): boolean {
+    return !this.#nodes.has(name);
+  }
+
+  /** Kills a node's process, whatever it is doing. */
+  crash(name: string, options: CrashOptions = {}): void {
+    this.world.crash(name, options);
+    this.#nodes.delete(name);
+  }
+
+  /** Stops a running node in order. Never settles if it crashes meanwhile. */
+  async stop(name: string): Promise<void> {
+    const stopping: NodeState = { state: 'stopping', node: this.node(name) };
+    this.#nodes.set(name, stopping);
+    try {
+      await stopping.node.stop();
+    } finally {
+      if (this.#nodes.get(name) === stopping) {
+        this.world.exit(name);
+        this.#nodes.delete(name);
+      }
+    }
+    if (this.#nodes.has(name)) return never();
+  }
+
+  // --- Clients -------------------------------------------------------------------------------------
+
+  /** A client's process and its connection. The process runs until `disconnect`. */
+  connect(name: string, options: Partial<ConnectOptions> = {}): Promise<Database> {
+    const seeds = this.map.nodes.map(({ host, port }) => `${host}:${String(port)}`);
+    return connectWith(this.world.client(name), { seeds, timeoutMs: 5_000, ...options });
+  }
+
+  /** Ends a client's process, as it is; the name is free for the next one. */
+  disconnect(name: string): void {
+    this.world.exit(name);
+  }
+
+  // --- Time ----------------------------------------------------------------------------------------
+
+  /** Resolves after some virtual time. */
+  sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.simulation.schedule(ms, 'sleep', resolve);
+    });
+  }
+
+  /** Runs until the promise settles. */
+  settle<T>(promise: Promise<T>, limitMs = 60_000): Promise<T> {
+    return this.simulation.settle(promise, { limitMs });
+  }
+
+  /** Starts every node, and runs until each sees the others. */
+  async start(): Promise<void> {
+    await this.settle(Promise.all(this.names.map((name) => this.boot(name))));
+    await this.allReachable();
+  }
+
+  /** Runs until every node is up and sees all others. */
+  allReachable(limitMs = 30_000): Promise<void> {
+    const sees = (name: string): boolean =>
+      this.node(name)
+        .status()
+        .peers.every((peer) => peer.reachable);
+    return this.simulation.runUntil(
+      () => this.names.every((name) => this.running(name)) && this.names.every(sees),
+      { limitMs },
+    );
+  }
+
+  // --- Agreement -----------------------------------------------------------------------------------
+
+  /** What the replicas of every group have on disk. */
+  copies(): GroupCopies[] {
+    return [...groupCopies(this.map, (node) => this.world.disk(node))];
+  }
+
+  /** The records on which replicas differ, for people. Empty: all agree. */
+  disagreements(): string[] {
+    return this.copies().flatMap(differences);
+  }
+
+  /** Runs until all replicas agree. Rejects with `Timeout`, which names what still differs. */
+  async converge(limitMs: number): Promise<void> {
+    const untilMs = this.simulation.nowMs() + limitMs;
+    for (;;) {
+      const left = this.disagreements();
+      if (left.length === 0) return;
+      if (this.simulation.nowMs() >= untilMs) {
+        const shown = left.slice(0, DIFFERENCES_SHOWN_MAX).join('; ');
+        throw new TrefoilError('Timeout', `no agreement within ${String(limitMs)} virtual ms: ${shown}`);
+      }
+      await this.simulation.runFor(CONVERGE_POLL_MS);
+    }
+  }
+}
+
+function never<T>(): Promise<T> {
+  return new Promise(() => undefined);
+}
