@@ -23,12 +23,16 @@ export function explainRead(
   required: number,
   answers: readonly ReplicaAnswer[],
   repaired: readonly NodeId[],
+  speculateMs: number,
 ): Explanation {
   const n = members.namespace.replicas;
+  // An explained read asks all. What others do is said beside it, where there is a spare replica to ask.
+  const speculation =
+    required > 1 && required < n ? `, one more asked after ${Math.ceil(speculateMs)} ms` : '';
   return {
     coordinator: members.self,
     strategy: 'leaderless',
-    required: `R=${required} of N=${n}`,
+    required: `R=${required} of N=${n}${speculation}`,
     replicas: answers,
     repaired,
     guarantee:

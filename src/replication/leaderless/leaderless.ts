@@ -35,6 +35,7 @@ import { SWEEP_MS } from './tuning.js';
 import { WriteCoordinator } from './write-coordinator.js';
 
 const SWEEP = 'sweep';
+const SPECULATE = 'speculate';
 
 export const leaderless: StrategyDefinition = {
   name: 'leaderless',
@@ -56,6 +57,8 @@ class LeaderlessReplica implements Replica {
   readonly #scans: ScanCoordinator;
   readonly #antiEntropy: AntiEntropy;
   #sweeping = false;
+  /** When the timer for speculative questions fires; Infinity while it is not set. */
+  #speculateAtMs = Infinity;
 
   constructor(setup: ReplicaSetup, turn: Turn) {
     const members = groupMembers(setup);
@@ -109,6 +112,7 @@ class LeaderlessReplica implements Replica {
         unreachable(event);
     }
     this.#armSweep(effects);
+    this.#armSpeculation(turn, effects);
   }
 
   status(): ReplicaStatus {
@@ -196,6 +200,10 @@ class LeaderlessReplica implements Replica {
       this.#writes.sweep(turn, effects);
       this.#reads.sweep(turn, effects);
       this.#scans.sweep(turn, effects);
+    } else if (timer === SPECULATE) {
+      this.#speculateAtMs = Infinity;
+      this.#reads.speculate(turn, effects);
+      this.#scans.speculate(turn, effects);
     } else if (timer === REPAIR) {
       this.#repair.resume(turn, effects);
     } else if (timer.startsWith(HANDOFF)) {
@@ -221,5 +229,16 @@ class LeaderlessReplica implements Replica {
     if (this.#calls.size + this.#writes.size + this.#reads.size + this.#scans.size === 0) return;
     this.#sweeping = true;
     effects.setTimer(SWEEP, SWEEP_MS);
+  }
+
+  /**
+   * One timer for all open reads, set for the earliest that may want a spare replica. Whole milliseconds: a rest that is too
+   * small to move the clock on would fire for ever.
+   */
+  #armSpeculation(turn: Turn, effects: Effects): void {
+    const atMs = Math.min(this.#reads.speculateAtMs, this.#scans.speculateAtMs);
+    if (atMs >= this.#speculateAtMs) return;
+    this.#speculateAtMs = atMs;
+    effects.setTimer(SPECULATE, Math.max(1, Math.ceil(atMs - turn.monotonicMs)));
   }
 }

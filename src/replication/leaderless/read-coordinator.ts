@@ -1,8 +1,9 @@
 /**
  * Coordinates reads: ask, merge R answers, reply, repair the stale ones, also those that answer late.
  *
- * Asks as few replicas as R needs, and all of them when one is slow, when a session's bound is not yet met, when
- * the caller wants an explanation, and now and then so that hot keys are checked everywhere.
+ * Asks as few replicas as R needs; one more when an answer is later than answers usually are (`answer-times.ts`); and all of
+ * them when one is still missing after that, when a session's bound is not yet met, when the caller wants an explanation, and
+ * now and then so that hot keys are checked everywhere.
  *
  * A read that has replied listens for late answers for a fixed time, whatever deadline it had, and only so many do:
  * each holds records.
@@ -17,6 +18,7 @@ import type { GetOperation, ValueView } from '../../protocol/messages.js';
 import { checkRecord } from '../../protocol/record-codec.js';
 import type { KeyRecord } from '../../core/record.js';
 import type { Effects, ReplicaEvent, RequestHandle, Turn } from '../strategy.js';
+import { AnswerTimes } from './answer-times.js';
 import { explainRead } from './explain.js';
 import { checkReachable, requiredReplicas, type GroupMembers } from './group-members.js';
 import type { LocalRecords } from './local-records.js';
@@ -40,6 +42,10 @@ interface OpenRead {
   readonly deadlineMs: number;
   /** When to ask the replicas that were spared; Infinity once they have been. */
   widenAtMs: number;
+  /** When to ask one spare replica; Infinity once that was done or there is none. */
+  speculateAtMs: number;
+  /** The spare replica that was asked since another was late. */
+  speculated: NodeId | undefined;
   readonly explain: boolean;
   readonly atLeast: VersionVector;
   readonly answers: ReadAnswers;
@@ -59,6 +65,9 @@ export class ReadCoordinator {
   readonly #late = new Map<OpenRead, number>();
   /** No open read has anything to do before this. */
   #nextLookMs = Infinity;
+  readonly #times = new AnswerTimes();
+  /** No open read asks a spare replica before this. */
+  #speculateAtMs = Infinity;
 
   constructor(members: GroupMembers, records: LocalRecords, calls: PeerCalls, repair: RecordRepair) {
     this.#members = members;
@@ -69,6 +78,11 @@ export class ReadCoordinator {
 
   get size(): number {
     return this.#open.size + this.#late.size;
+  }
+
+  /** When `speculate` is wanted next; Infinity for not at all. */
+  get speculateAtMs(): number {
+    return this.#speculateAtMs;
   }
 
   /** Throws what refuses the read. */
@@ -85,6 +99,8 @@ export class ReadCoordinator {
       required,
       deadlineMs: get.deadlineMs,
       widenAtMs: turn.monotonicMs + READ_WIDEN_MS,
+      speculateAtMs: Infinity,
+      speculated: undefined,
       explain: get.explain,
       atLeast: atLeast === null ? [] : contextBound(decodeContext(key, atLeast)),
       answers: new ReadAnswers(),
@@ -101,6 +117,32 @@ export class ReadCoordinator {
     if (askAll) this.#widen(read, turn, effects);
     else this.#ask(read, required - read.answers.count, turn, effects);
     this.#judge(read, turn, effects);
+    if (!read.replied && this.#spare(read, turn) !== undefined) {
+      read.speculateAtMs = turn.monotonicMs + this.#times.delayMs;
+      this.#speculateAtMs = Math.min(this.#speculateAtMs, read.speculateAtMs);
+    }
+  }
+
+  /** Asks one spare replica for each read whose answers are late by now. */
+  speculate(turn: Turn, effects: Effects): void {
+    if (turn.monotonicMs < this.#speculateAtMs) return;
+    this.#speculateAtMs = Infinity;
+    for (const read of this.#open) {
+      if (read.speculateAtMs > turn.monotonicMs) {
+        this.#speculateAtMs = Math.min(this.#speculateAtMs, read.speculateAtMs);
+        continue;
+      }
+      read.speculateAtMs = Infinity;
+      const spare = this.#spare(read, turn);
+      if (spare === undefined || read.waiting.size === 0) continue;
+      read.speculated = spare;
+      effects.count('reads_speculated');
+      this.#askPeer(read, spare, turn, effects);
+    }
+  }
+
+  #spare(read: OpenRead, turn: Turn): NodeId | undefined {
+    return this.#members.peers.find((peer) => !read.asked.has(peer) && turn.reachable(peer));
   }
 
   sweep(turn: Turn, effects: Effects): void {
@@ -129,6 +171,7 @@ export class ReadCoordinator {
 
   #widen(read: OpenRead, turn: Turn, effects: Effects): void {
     read.widenAtMs = Infinity;
+    read.speculateAtMs = Infinity;
     this.#ask(read, this.#members.peers.length, turn, effects);
   }
 
@@ -144,15 +187,21 @@ export class ReadCoordinator {
         read.answers.add(peer, 'unreachable');
         continue;
       }
-      read.asked.add(peer);
       asked++;
-      const untilMs = read.deadlineMs + LATE_ANSWER_MS_MAX;
-      const call = this.#calls.fetch(effects, peer, read.key, untilMs, (answer, turnNow, effectsNow) => {
-        read.waiting.delete(peer);
-        this.#answered(read, peer, answerOf(answer), turnNow, effectsNow);
-      });
-      read.waiting.set(peer, call);
+      this.#askPeer(read, peer, turn, effects);
     }
+  }
+
+  #askPeer(read: OpenRead, peer: NodeId, turn: Turn, effects: Effects): void {
+    read.asked.add(peer);
+    const askedMs = turn.monotonicMs;
+    const untilMs = read.deadlineMs + LATE_ANSWER_MS_MAX;
+    const call = this.#calls.fetch(effects, peer, read.key, untilMs, (answer, turnNow, effectsNow) => {
+      read.waiting.delete(peer);
+      if (answer !== null) this.#times.took(peer, turnNow.monotonicMs - askedMs);
+      this.#answered(read, peer, answerOf(answer), turnNow, effectsNow);
+    });
+    read.waiting.set(peer, call);
   }
 
   #answered(read: OpenRead, peer: NodeId, answer: ReadAnswer, turn: Turn, effects: Effects): void {
@@ -189,6 +238,7 @@ export class ReadCoordinator {
   #reply(read: OpenRead, merged: MergedRead, turn: Turn, effects: Effects): void {
     read.replied = true;
     this.#open.delete(read);
+    if (speculationWon(read)) effects.count('reads_speculated_won');
     if (read.waiting.size > 0) this.#listen(read, turn);
     const all = [this.#members.self, ...this.#members.peers];
     const answers = read.explain ? read.answers.explain(all, merged) : [];
@@ -197,7 +247,9 @@ export class ReadCoordinator {
       type: 'get-result',
       values: shownValues(merged.record, this.#members.namespace.conflict, turn.wallMs),
       context: merged.bytes === null ? null : readContext(read.key, merged.record),
-      explain: read.explain ? explainRead(this.#members, read.required, answers, repaired) : null,
+      explain: read.explain
+        ? explainRead(this.#members, read.required, answers, repaired, this.#times.delayMs)
+        : null,
     });
   }
 
@@ -250,6 +302,12 @@ export class ReadCoordinator {
   #shortfall(read: OpenRead): string {
     return `${read.answers.count} of the ${read.required} replicas needed answered`;
   }
+}
+
+/** Whether the spare replica's answer stood in for one that is still missing. */
+function speculationWon(read: OpenRead): boolean {
+  const { speculated, waiting, widenAtMs } = read;
+  return speculated !== undefined && widenAtMs !== Infinity && waiting.size > 0 && !waiting.has(speculated);
 }
 
 function answerOf(

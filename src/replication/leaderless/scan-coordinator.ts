@@ -12,6 +12,7 @@ import type { FetchPage, FetchPageResult } from '../../protocol/leaderless-messa
 import type { ScanEntry, ScanOperation } from '../../protocol/messages.js';
 import { checkRecord } from '../../protocol/record-codec.js';
 import type { Effects, ReplicaEvent, RequestHandle, Turn } from '../strategy.js';
+import { AnswerTimes } from './answer-times.js';
 import { checkReachable, requiredReplicas, type GroupMembers } from './group-members.js';
 import { RECORDS, RECORDS_END, usableRecord, type LocalRecords } from './local-records.js';
 import type { PeerCalls } from './peer-calls.js';
@@ -38,6 +39,10 @@ interface OpenScan {
   readonly required: number;
   readonly deadlineMs: number;
   widenAtMs: number;
+  /** When to ask one spare replica; Infinity once that was done or there is none. */
+  speculateAtMs: number;
+  /** The spare replica that was asked since another was late. */
+  speculated: NodeId | undefined;
   readonly asked: Set<NodeId>;
   readonly pages: Map<NodeId, Page>;
   waiting: number;
@@ -54,6 +59,10 @@ export class ScanCoordinator {
   readonly #repair: RecordRepair;
   readonly #open = new Map<RequestHandle, OpenScan>();
   readonly #forPeers = new Map<string, { readonly peer: NodeId; readonly ask: FetchPage }>();
+
+  readonly #times = new AnswerTimes();
+  /** No open scan asks a spare replica before this. */
+  #speculateAtMs = Infinity;
 
   constructor(members: GroupMembers, records: LocalRecords, calls: PeerCalls, repair: RecordRepair) {
     this.#members = members;
@@ -78,6 +87,8 @@ export class ScanCoordinator {
       required,
       deadlineMs: request.deadlineMs,
       widenAtMs: turn.monotonicMs + READ_WIDEN_MS,
+      speculateAtMs: Infinity,
+      speculated: undefined,
       asked: new Set([this.#members.self]),
       pages: new Map(),
       waiting: 1,
@@ -85,6 +96,36 @@ export class ScanCoordinator {
     this.#open.set(request.request, scan);
     effects.scan(SCAN + request.request, pageRange(operation), scan.limit);
     this.#ask(scan, required - 1, turn, effects);
+    if (required > 1 && this.#spare(scan, turn) !== undefined) {
+      scan.speculateAtMs = turn.monotonicMs + this.#times.delayMs;
+      this.#speculateAtMs = Math.min(this.#speculateAtMs, scan.speculateAtMs);
+    }
+  }
+
+  /** When `speculate` is wanted next; Infinity for not at all. */
+  get speculateAtMs(): number {
+    return this.#speculateAtMs;
+  }
+
+  /** Asks one spare replica for each scan that waits for a peer's page by now; its own page no peer can bring sooner. */
+  speculate(turn: Turn, effects: Effects): void {
+    if (turn.monotonicMs < this.#speculateAtMs) return;
+    this.#speculateAtMs = Infinity;
+    for (const scan of this.#open.values()) {
+      if (scan.speculateAtMs > turn.monotonicMs) {
+        this.#speculateAtMs = Math.min(this.#speculateAtMs, scan.speculateAtMs);
+        continue;
+      }
+      scan.speculateAtMs = Infinity;
+      scan.speculated = scan.pages.has(this.#members.self) ? this.#spare(scan, turn) : undefined;
+      if (scan.speculated === undefined) continue;
+      effects.count('reads_speculated');
+      this.#ask(scan, 1, turn, effects);
+    }
+  }
+
+  #spare(scan: OpenScan, turn: Turn): NodeId | undefined {
+    return this.#members.peers.find((peer) => !scan.asked.has(peer) && turn.reachable(peer));
   }
 
   /** A peer wants a page of our records. */
@@ -122,6 +163,7 @@ export class ScanCoordinator {
 
   #widen(scan: OpenScan, turn: Turn, effects: Effects): void {
     scan.widenAtMs = Infinity;
+    scan.speculateAtMs = Infinity;
     this.#ask(scan, this.#members.peers.length, turn, effects);
   }
 
@@ -134,7 +176,9 @@ export class ScanCoordinator {
       scan.waiting++;
       left--;
       const page = { prefix: scan.operation.prefix, after: scan.operation.after, limit: scan.limit };
+      const askedMs = turn.monotonicMs;
       this.#calls.fetchPage(effects, peer, page, scan.deadlineMs, (answer, turnNow, effectsNow) => {
+        if (answer !== null) this.#times.took(peer, turnNow.monotonicMs - askedMs);
         this.#answered(scan, peer, peerPage(answer), turnNow, effectsNow);
       });
     }
@@ -154,6 +198,10 @@ export class ScanCoordinator {
 
   #reply(scan: OpenScan, turn: Turn, effects: Effects): void {
     this.#open.delete(scan.request);
+    const { speculated, widenAtMs, waiting } = scan;
+    if (speculated !== undefined && scan.pages.has(speculated) && widenAtMs !== Infinity && waiting > 0) {
+      effects.count('reads_speculated_won');
+    }
     const end = smallestEnd(scan.pages.values());
     const keys = new Set<string>();
     for (const page of scan.pages.values()) {

@@ -15,6 +15,19 @@ export const LOOK_ANSWER_MS_MAX = 1_000;
 /** A read that lacks answers by then asks the replicas it had spared. */
 export const READ_WIDEN_MS = 100;
 
+/**
+ * How long a read or a scan waits for the replicas it asked before it asks a spare one: the time that of a hundred answers of
+ * the fastest peer one exceeds, but no less than the first (which is above what a healthy peer takes on a local network)
+ * and no more than the second, which also holds until enough answers were seen.
+ */
+export const SPECULATE_MS_MIN = 5;
+export const SPECULATE_MS_MAX = 60;
+export const SPECULATE_PERCENTILE = 0.99;
+
+/** Answers remembered of each peer, and how many more make the percentile be computed anew. */
+export const ANSWER_TIMES_WINDOW = 128;
+export const ANSWER_TIMES_STRIDE = 16;
+
 /** How long after the reply a read still listens for late answers to repair by. */
 export const LATE_ANSWER_MS_MAX = 1_000;
 
