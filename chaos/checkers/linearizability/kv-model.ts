@@ -1,0 +1,55 @@
+/**
+ * One key of a store of texts: `put` and `write`, `append`, `get` and `read`. Absent is the empty text. States are the texts.
+ *
+ * Appends do not commute, so nothing is claimed of what a pending step must stand before. `observed`: every read between a
+ * pending put of v and the next put starts with v, and every read between a pending append of x and the next put contains x;
+ * where no read does, there are no reads between, and the step can be left out.
+ */
+import type { Operation, Value } from '../../history/history.js';
+import { identityOf, showValue, type Model, type ModelOptions, type State, type Step } from './model.js';
+
+export const KV_OPERATIONS = ['get', 'put', 'append', 'read', 'write'] as const;
+
+export function kvModel(options: ModelOptions): Model {
+  return {
+    initial: textOf(options.initial ?? null),
+    step: (operation) => kvStep(operation, options),
+    commutes: false,
+    stateFollowsFromSteps: false,
+    helps: () => true,
+    observed,
+    unsettled: undefined,
+    show: (state) => showValue(state as string),
+  };
+}
+
+function kvStep(operation: Operation, options: ModelOptions): Step | undefined {
+  const { f, outcome } = operation;
+  if (f === 'get' || f === 'read') {
+    if (outcome !== 'ok') return undefined;
+    if (operation.output === null && options.nilReads === 'unknown') return undefined;
+    const shown = textOf(operation.output);
+    const apply = (state: State): State | undefined => (state === shown ? state : undefined);
+    return { operation, observes: true, kind: `r${shown}`, shows: shown, apply };
+  }
+  if (outcome === 'fail') return undefined;
+  const text = textOf(operation.input);
+  if (f === 'append') {
+    return { operation, observes: false, kind: `a${text}`, apply: (state) => (state as string) + text };
+  }
+  return { operation, observes: false, kind: `w${text}`, apply: () => text };
+}
+
+/** Numbers are their digits: a store of texts cannot tell them apart. */
+function textOf(value: Value): string {
+  return value === null ? '' : String(identityOf(value));
+}
+
+function observed(required: readonly Step[], pending: readonly Step[]): readonly Step[] {
+  if (pending.length === 0) return pending;
+  const shown = [...new Set(required.filter((step) => step.observes).map((step) => step.kind.slice(1)))];
+  return pending.filter((step) => {
+    const text = step.kind.slice(1);
+    return shown.some((read) => (step.kind.startsWith('a') ? read.includes(text) : read.startsWith(text)));
+  });
+}
