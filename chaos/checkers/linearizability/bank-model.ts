@@ -55,7 +55,6 @@ export function bankModel(operations: readonly Operation[], options: ModelOption
     step: (operation) => bankStep(operation, names, vault),
     commutes: false,
     stateFollowsFromSteps: false,
-    helps: () => true,
     observed: (_required, pending) => pending,
     unsettled: undefined,
     heldBytes: () => vault.bytes,

@@ -16,7 +16,6 @@ export function kvModel(options: ModelOptions): Model {
     step: (operation) => kvStep(operation, options),
     commutes: false,
     stateFollowsFromSteps: false,
-    helps: () => true,
     observed,
     unsettled: undefined,
     show: (state) => showValue(state as string),

@@ -48,8 +48,9 @@ export interface Model {
   /**
    * Whether a step that leads from `before` to `after` may have to stand before `next`, which `before` refuses. Where it helps nothing
    * that could come next, it can be delayed, and so need not be tried yet, if it may stay out for ever or the model `commutes`.
+   * Undefined where nothing is claimed: then every step is tried.
    */
-  readonly helps: (before: State, after: State, next: Step) => boolean;
+  readonly helps?: (before: State, after: State, next: Step) => boolean;
   /** The pending steps that may matter: one whose effect nobody saw can be left out. */
   readonly observed: (steps: readonly Step[], pending: readonly Step[]) => readonly Step[];
   /** The same object with nothing known of what it held before; undefined where the model has no such state. */

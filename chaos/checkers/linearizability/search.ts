@@ -209,8 +209,9 @@ class Search {
   }
 
   private helpsAny(before: State, after: State, refused: readonly Step[]): boolean {
-    if (before === this.model.unsettled) return true;
-    for (const next of refused) if (this.model.helps(before, after, next)) return true;
+    const { helps, unsettled } = this.model;
+    if (helps === undefined || before === unsettled) return true;
+    for (const next of refused) if (helps(before, after, next)) return true;
     return false;
   }
 
