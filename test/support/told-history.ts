@@ -12,7 +12,7 @@ export interface Told {
 }
 
 /** An operation without its place in the history. */
-type Step = (index: number) => Operation;
+export type Step = (index: number) => Operation;
 
 export function told(...steps: readonly Step[]): Operation[] {
   return steps.map((step, index) => step(index)).sort((a, b) => a.invokedAt - b.invokedAt);
