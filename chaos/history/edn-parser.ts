@@ -3,8 +3,10 @@
  * shapes of `Value`. Keywords, symbols, characters and ratios become texts, lists and sets become arrays, a tag is
  * dropped and what it tags is kept, keys of maps become texts.
  *
- * We have our own because speed is the point: a history of a million operations is 200 MB, most libraries want it as
- * one string, and build a tree of it first. This one reads the map of an event straight into its fields.
+ * We have our own because speed is the point: a history of a million operations is 200 MB, and libraries want it as one
+ * string, or a string for each line, and build a tree of it first. This one reads the map of an event straight into
+ * its fields. Measured on Node 20 with 208,634 events in 20 MB: 0.32 s with pairing, against 1.3 s for parsing alone, line
+ * by line, with edn-data 1.2.2, the one that is maintained.
  */
 import type { EventFields } from './event-fields.js';
 import { keyOf } from './event-fields.js';

@@ -20,6 +20,9 @@ export const EXIT = {
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
+/** `check` answers with its code, as `diff` and `grep` do. The worst of several files counts, `invalid` before `unknown`. */
+export const CHECK_EXIT = { valid: 0, invalid: 1, unknown: 2 } as const;
+
 /** The exit code that tells an error's outcome to a script. */
 export function exitCodeOf(error: TrefoilError): ExitCode {
   switch (error.code) {

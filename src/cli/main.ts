@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { TrefoilError } from '../core/errors.js';
+import { checkCommand } from './check-command.js';
 import { clusterCommand } from './cluster-command.js';
 import { configCommand } from './config-command.js';
 import { deleteCommand } from './delete-command.js';
@@ -23,6 +24,7 @@ import { updateCommand } from './update-command.js';
 
 const EPILOGUE = `Exit codes: 0 ok, 1 failed without effect, 2 wrong usage or config, 3 partly done,
             4 unknown (a write may have had an effect), 5 key absent
+            of check: 0 valid, 1 invalid, 2 unknown
 Environment: TREFOIL_SEEDS = host:port,...   TREFOIL_DEBUG=1 shows stack traces   NO_COLOR`;
 
 async function main(argv: readonly string[]): Promise<void> {
@@ -47,6 +49,7 @@ async function main(argv: readonly string[]): Promise<void> {
       .command(scanCommand)
       .command(photosCommand)
       .command(configCommand)
+      .command(checkCommand)
       .command(demoCommand)
       .completion('completion', 'print a script for shell completion: trefoil completion >> ~/.bashrc')
       .demandCommand(1, 'name a command')
