@@ -26,7 +26,7 @@ export function counterModel(operations: readonly Operation[], options: ModelOpt
     commutes: true,
     stateFollowsFromSteps: true,
     helps: (before, after, next) =>
-      next.shows !== undefined && next.shows !== before && (!upwards || after <= next.shows),
+      next.needs !== undefined && next.needs !== before && (!upwards || after <= next.needs),
     observed: (required, pending) => (required.some((step) => step.observes) ? pending : []),
     unsettled: undefined,
     show: String,
@@ -48,7 +48,7 @@ function counterStep(operation: Operation, options: ModelOptions): Step | undefi
     if (operation.output === null && options.nilReads === 'unknown') return undefined;
     const shows = wholeNumber(operation, operation.output, 0);
     const apply = (state: State): State | undefined => (state === shows ? state : undefined);
-    return { operation, observes: true, kind: `r${shows}`, shows, apply };
+    return { operation, observes: true, kind: `r${shows}`, needs: shows, apply };
   }
   if (operation.outcome === 'fail') return undefined;
   const delta = deltaOf(operation);

@@ -29,14 +29,14 @@ function kvStep(operation: Operation, options: ModelOptions): Step | undefined {
     if (operation.output === null && options.nilReads === 'unknown') return undefined;
     const shown = textOf(operation.output);
     const apply = (state: State): State | undefined => (state === shown ? state : undefined);
-    return { operation, observes: true, kind: `r${shown}`, shows: shown, apply };
+    return { operation, observes: true, kind: `r${shown}`, needs: shown, apply };
   }
   if (outcome === 'fail') return undefined;
   const text = textOf(operation.input);
   if (f === 'append') {
     return { operation, observes: false, kind: `a${text}`, apply: (state) => (state as string) + text };
   }
-  return { operation, observes: false, kind: `w${text}`, apply: () => text };
+  return { operation, observes: false, kind: `w${text}`, leaves: text, apply: () => text };
 }
 
 /** Numbers are their digits: a store of texts cannot tell them apart. */

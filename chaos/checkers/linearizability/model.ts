@@ -32,8 +32,10 @@ export interface Step {
   readonly observes: boolean;
   /** Steps of equal kind do the same to every state. */
   readonly kind: string;
-  /** Of an observation: the state it tells of, where it is one state. */
-  readonly shows?: State;
+  /** The only state that accepts it, where there is one. */
+  readonly needs?: State;
+  /** The state it always leaves, where there is one. */
+  readonly leaves?: State;
   readonly apply: (state: State) => State | undefined;
 }
 

@@ -31,5 +31,5 @@ function mutexStep(operation: Operation, holders: Numbering): Step | undefined {
   const holder = holders.of(operation.process) + 1;
   const [from, to] = operation.f === 'acquire' ? [FREE, holder] : [holder, FREE];
   const apply = (state: State): State | undefined => (state === from ? to : undefined);
-  return { operation, observes: false, kind: `${operation.f} ${holder}`, apply };
+  return { operation, observes: false, kind: `${operation.f} ${holder}`, needs: from, leaves: to, apply };
 }

@@ -48,12 +48,12 @@ function registerStep(operation: Operation, values: Numbering, options: ModelOpt
     const shown = values.of(operation.output);
     const apply = (state: State): State | undefined =>
       state === shown || state === UNSETTLED ? shown : undefined;
-    return { operation, observes: true, kind: `r${shown}`, shows: shown, apply };
+    return { operation, observes: true, kind: `r${shown}`, needs: shown, apply };
   }
   if (f === 'write') {
     if (outcome === 'fail') return undefined;
     const written = values.of(operation.input);
-    return { operation, observes: false, kind: `w${written}`, apply: () => written };
+    return { operation, observes: false, kind: `w${written}`, leaves: written, apply: () => written };
   }
   const [from, to] = fromTo(operation, values);
   if (outcome === 'fail') {
@@ -62,7 +62,7 @@ function registerStep(operation: Operation, values: Numbering, options: ModelOpt
     return { operation, observes: true, kind: `f${from}`, apply };
   }
   const apply = (state: State): State | undefined => (state === from || state === UNSETTLED ? to : undefined);
-  return { operation, observes: false, kind: `c${from}:${to}`, apply };
+  return { operation, observes: false, kind: `c${from}:${to}`, needs: from, leaves: to, apply };
 }
 
 function fromTo(operation: Operation, values: Numbering): [number, number] {

@@ -7,6 +7,7 @@
  * - Of two open steps of one kind, the one that completes first goes first (pending ones complete never).
  * - A pending step that changes nothing stays out, and so does one that helps no step that could come next (`Model.helps`).
  * - Where changes commute, the same holds for certain ones, until they are the first to complete.
+ * - Where the step that completes first needs a state that no chain of open steps leads to, nothing need be tried.
  * The step that completes first must be placed before anything else can be: what makes it acceptable is tried first.
  *
  * Bounded by steps and by estimated bytes; beyond either the answer is `exhausted`.
@@ -185,6 +186,11 @@ class Search {
     }
     // A step costs what it looked at: among many open ones, listing the choices is the work.
     this.meter.stepsLeft -= (accepted.length + refused.length + heads.length * refused.length) >> 5;
+    const needed = required[first]!;
+    if (needed.apply(state) === undefined && !this.reachable(needed.needs, state, accepted, refused, heads)) {
+      for (const choice of accepted) firstOfKind[kinds[choice]!] = -1;
+      return;
+    }
     const later: number[] = [];
     const offer = (choice: number, after: State): void => {
       const enables = choice !== first && required[first]!.apply(after) !== undefined;
@@ -206,6 +212,38 @@ class Search {
     }
     for (const choice of later) this.choices.push(choice);
     for (const choice of accepted) firstOfKind[kinds[choice]!] = -1;
+  }
+
+  /** Whether the open steps could lead to a state, were each to be used as often as one likes. */
+  private reachable(
+    wanted: State | undefined,
+    state: State,
+    accepted: readonly number[],
+    refused: readonly Step[],
+    heads: readonly number[],
+  ): boolean {
+    if (wanted === undefined) return true;
+    const reached = new Set<State>([state]);
+    for (const choice of accepted) {
+      const { leaves, observes } = this.required[choice]!;
+      if (leaves !== undefined) reached.add(leaves);
+      else if (!observes) return true;
+    }
+    for (const alike of heads) {
+      const { leaves } = this.pending[alike]![this.used[alike]!]!;
+      if (leaves === undefined) return true;
+      reached.add(leaves);
+    }
+    for (let before = -1; before < reached.size && !reached.has(wanted);) {
+      before = reached.size;
+      for (const { needs, leaves, observes } of refused) {
+        if (needs === undefined || reached.has(needs)) {
+          if (leaves !== undefined) reached.add(leaves);
+          else if (!observes) return true;
+        }
+      }
+    }
+    return reached.has(wanted);
   }
 
   private helpsAny(before: State, after: State, refused: readonly Step[]): boolean {

@@ -29,8 +29,8 @@ export function setModel(operations: readonly Operation[], options: ModelOptions
     commutes: addsOnly,
     stateFollowsFromSteps: addsOnly,
     helps: (before, after, next) =>
-      next.shows !== undefined &&
-      (((next.shows as bigint) ^ (before as bigint)) & ((before as bigint) ^ (after as bigint))) !== 0n,
+      next.needs !== undefined &&
+      (((next.needs as bigint) ^ (before as bigint)) & ((before as bigint) ^ (after as bigint))) !== 0n,
     observed: (required, pending) => observed(required, pending),
     unsettled: undefined,
     show: (state) => showValue(elementsOf(state as bigint, elements)),
@@ -45,7 +45,7 @@ function setStep(operation: Operation, elements: Numbering, options: ModelOption
     if (!Array.isArray(list)) throw malformed(operation, 'a read of a set has a list');
     const shows = bitsOf(list as readonly Value[], elements);
     const apply = (state: State): State | undefined => (state === shows ? state : undefined);
-    return { operation, observes: true, kind: `r${shows.toString(36)}`, shows, apply };
+    return { operation, observes: true, kind: `r${shows.toString(36)}`, needs: shows, apply };
   }
   if (operation.outcome === 'fail') return undefined;
   const element = elements.of(operation.input);
@@ -81,9 +81,9 @@ function observed(required: readonly Step[], pending: readonly Step[]): readonly
   let some = 0n;
   let every = -1n;
   for (const step of required) {
-    if (step.shows === undefined) continue;
-    some |= step.shows as bigint;
-    every &= step.shows as bigint;
+    if (step.needs === undefined) continue;
+    some |= step.needs as bigint;
+    every &= step.needs as bigint;
   }
   return pending.filter((step) => {
     const bit = 1n << BigInt(step.kind.slice(1));
