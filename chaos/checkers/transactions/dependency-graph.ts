@@ -162,6 +162,10 @@ export class DependencyGraph {
     return node >= this.transactions;
   }
 
+  noteOf(edge: number): Note {
+    return NOTES[this.columns.note[edge]!] ?? 'observed';
+  }
+
   /** Edges that follow each other, as edges between transactions: the ways through helpers become one each. */
   dependencies(path: readonly number[]): Dependency[] {
     const found: Dependency[] = [];
@@ -180,7 +184,7 @@ export class DependencyGraph {
         key: of('key'),
         before: of('before'),
         after: of('after'),
-        note: NOTES[this.columns.note[edge]!] ?? 'observed',
+        note: this.noteOf(edge),
       });
       start = -1;
     }
