@@ -70,6 +70,7 @@ export function statusLines(states: readonly StatusRow[]): string[] {
       { title: 'STATE' },
       { title: 'PEERS', align: 'right' },
       { title: 'HINTS', align: 'right' },
+      { title: 'HELD', align: 'right' },
       { title: 'REPAIRS', align: 'right' },
       { title: 'SIBLINGS', align: 'right' },
       { title: 'CORRUPT', align: 'right' },
@@ -86,12 +87,13 @@ function stateText({ status, error }: NodeState): string {
 }
 
 function figures({ status, memoryBytes }: StatusRow): string[] {
-  if (status === undefined) return ['-', '-', '-', '-', '-', '-', '-'];
+  if (status === undefined) return ['-', '-', '-', '-', '-', '-', '-', '-'];
   const reachable = status.peers.filter((peer) => peer.reachable).length;
   const { counters } = status;
   return [
     `${reachable}/${status.peers.length}`,
     formatCount(status.gauges['hints'] ?? 0),
+    formatCount(status.gauges['standInHints'] ?? 0),
     formatCount((counters['read_repairs'] ?? 0) + (counters['records_repaired'] ?? 0)),
     formatCount(counters['sibling_warnings'] ?? 0),
     formatCount(status.gauges['corruptRecords'] ?? 0),

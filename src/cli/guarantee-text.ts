@@ -1,10 +1,11 @@
 /** What a namespace's settings mean, in the words of whoever will live with them. */
 import { quorumSize, type NamespaceEntry } from '../cluster/cluster-map.js';
 
-/** Whether every read meets every acknowledged write. */
+/** Whether every read meets every acknowledged write. With sloppy quorums only a read of all replicas does. */
 export function quorumsOverlap(namespace: NamespaceEntry): boolean {
-  const { read, write, replicas } = namespace;
-  return quorumSize(read, replicas) + quorumSize(write, replicas) > replicas;
+  const { read, write, replicas, sloppy } = namespace;
+  const r = quorumSize(read, replicas);
+  return sloppy ? r === replicas : r + quorumSize(write, replicas) > replicas;
 }
 
 /** One sentence on reads, one on nodes that may be down, one on what is risky. */
@@ -13,10 +14,14 @@ export function guaranteeText(namespace: NamespaceEntry): string[] {
   const r = quorumSize(namespace.read, replicas);
   const w = quorumSize(namespace.write, replicas);
   return [
-    quorumsOverlap(namespace)
-      ? `read-your-writes: R+W = ${r}+${w} > N = ${replicas}, every read meets every acknowledged write`
-      : `eventual: R+W = ${r}+${w} <= N = ${replicas}, a read may miss the latest writes for a while`,
-    `writes go on with ${down(replicas - w)} of a partition down, reads with ${down(replicas - r)}`,
+    namespace.sloppy
+      ? sloppyText(namespace)
+      : quorumsOverlap(namespace)
+        ? `read-your-writes: R+W = ${r}+${w} > N = ${replicas}, every read meets every acknowledged write`
+        : `eventual: R+W = ${r}+${w} <= N = ${replicas}, a read may miss the latest writes for a while`,
+    namespace.sloppy
+      ? `writes go on with ${down(replicas - 1)} of a partition down, as far as there are stand-ins; reads with ${down(replicas - r)}`
+      : `writes go on with ${down(replicas - w)} of a partition down, reads with ${down(replicas - r)}`,
     namespace.conflict === 'siblings'
       ? 'concurrent writes are all kept as siblings until the application resolves them'
       : 'of concurrent writes the last one wins, the others are counted',
@@ -27,6 +32,12 @@ export function guaranteeText(namespace: NamespaceEntry): string[] {
       ? ['W = 1: losing one disk may lose writes that were acknowledged and not yet copied']
       : []),
   ];
+}
+
+function sloppyText(namespace: NamespaceEntry): string {
+  return quorumsOverlap(namespace)
+    ? 'read-your-writes: every read asks all replicas, and one of them coordinated the write'
+    : 'eventual: sloppy, a read may miss writes that stand-ins acknowledged until these have handed them over';
 }
 
 function down(count: number): string {

@@ -60,10 +60,12 @@ function encodeNode({ id, host, port, zone, weight, ...rest }: NodeEntry): reado
 }
 
 function encodeNamespace(namespace: NamespaceEntry): readonly unknown[] {
-  const { name, strategy, replicas, partitions, read, write, conflict, durability, ttlMs, ...rest } =
+  const { name, strategy, replicas, partitions, read, write, conflict, durability, sloppy, ttlMs, ...rest } =
     namespace;
   void (rest satisfies Readonly<Record<string, never>>);
-  return [name, strategy, replicas, partitions, read, write, conflict, durability, ttlMs];
+  const common = [name, strategy, replicas, partitions, read, write, conflict, durability, ttlMs];
+  // A strict namespace is written as it was before there were sloppy ones: the hashes of stored maps stay.
+  return sloppy ? [...common, 'sloppy'] : common;
 }
 
 /** Whether two maps are the same, by epoch and hash. */

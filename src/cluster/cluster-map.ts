@@ -29,6 +29,8 @@ export interface NamespaceEntry {
   readonly write: QuorumLevel;
   readonly conflict: ConflictPolicy;
   readonly durability: 'sync' | 'buffered';
+  /** Whether a stand-in's disk counts towards W while replicas are away. */
+  readonly sloppy: boolean;
   /** Default time to live of a write in milliseconds, 0 for none. */
   readonly ttlMs: number;
 }

@@ -41,7 +41,7 @@ export function checkNamespaces(
     if (name !== undefined) once(names, name, `name ${name} is taken`, namespace, 'name', problems);
     checkReplicas(namespace, nodeCount, problems);
     checkQuorums(namespace, problems);
-    checkSloppy(namespace, problems);
+    checkSloppy(namespace, nodeCount, problems);
     checkGuarantee(namespace, problems);
   }
 }
@@ -105,13 +105,18 @@ function checkQuorums(namespace: ConfigEntry<NamespaceFields>, problems: Problem
   }
 }
 
-/** Refused as long as there are no stand-ins: quorums that silently stayed strict would not be what was asked for. */
-function checkSloppy(namespace: ConfigEntry<NamespaceFields>, problems: Problem[]): void {
-  if (namespace.values.sloppy !== true) return;
-  const why = 'stand-ins for unreachable replicas come later, and until then every quorum is strict';
+/** Refused where nobody can stand in: quorums that silently stayed strict would not be what was asked for. */
+function checkSloppy(
+  namespace: ConfigEntry<NamespaceFields>,
+  nodeCount: number | undefined,
+  problems: Problem[],
+): void {
+  const { sloppy, replicas } = namespace.values;
+  if (sloppy !== true || replicas === undefined || nodeCount === undefined || replicas !== nodeCount) return;
+  const why = `with ${replicas} replicas on as many nodes no node is left to stand in`;
   problems.push({
     line: namespace.lineOf('sloppy'),
-    reason: `${namespace.label}: sloppy: true is not available yet: ${why}; set it to false or leave it out`,
+    reason: `${namespace.label}: sloppy: true needs nodes beyond the replicas: ${why}; add nodes or set it to false`,
   });
 }
 

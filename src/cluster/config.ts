@@ -109,8 +109,8 @@ function whole<Fields>(entry: ConfigEntry<Fields>): Fields {
 }
 
 function toNamespaceEntry(fields: NamespaceFields): NamespaceEntry {
-  const { name, strategy, replicas, partitions, read, write, conflict, durability, ttl } = fields;
-  return { name, strategy, replicas, partitions, read, write, conflict, durability, ttlMs: ttl };
+  const { name, strategy, replicas, partitions, read, write, conflict, durability, sloppy, ttl } = fields;
+  return { name, strategy, replicas, partitions, read, write, conflict, durability, sloppy, ttlMs: ttl };
 }
 
 function listProblems(problems: readonly Problem[], file: string): string {

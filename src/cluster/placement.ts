@@ -22,7 +22,7 @@ import { hashText } from '../core/hash.js';
 import { groupId, type NodeId } from '../core/ids.js';
 import { invariant } from '../core/invariant.js';
 import { compareKeys } from '../core/text-order.js';
-import type { ClusterMap, NamespaceEntry, NodeEntry } from './cluster-map.js';
+import { replicasOf, type ClusterMap, type NamespaceEntry, type NodeEntry } from './cluster-map.js';
 
 /** What placement asks of a namespace. Nothing else of it, and no other namespace, has an influence. */
 export type PlacedNamespace = Pick<NamespaceEntry, 'name' | 'partitions' | 'replicas'>;
@@ -52,6 +52,20 @@ export function proposePlacement(
   });
 }
 
+/**
+ * The nodes that stand in for the replicas of a partition while these are away, the first to be asked first: at most as many as
+ * there are replicas. Picked on from them, by the same rule, so that each adds a failure domain where one is left.
+ */
+export function standInsOf(map: ClusterMap, namespaceIndex: number, partition: number): readonly NodeId[] {
+  const namespace = map.namespaces[namespaceIndex];
+  invariant(namespace !== undefined, 'stand-ins are asked for in a namespace of the map');
+  const replicas = replicasOf(map, namespaceIndex, partition);
+  const count = Math.min(replicas.length, map.nodes.length - replicas.length);
+  const ranked = rank(map.nodes, namespace, partition);
+  const homes = ranked.filter(({ node }) => replicas.includes(node.id));
+  return pickSpread(ranked, homes, count).map(({ node }) => node.id);
+}
+
 /** All nodes by falling score. */
 function rank(
   nodes: readonly NodeEntry[],
@@ -76,10 +90,24 @@ function scoreOf(text: string, weight: number): number {
 
 /** Picks from candidates sorted by falling score; the result is sorted so too. */
 function pickReplicas(ranked: readonly Candidate[], replicas: number): readonly Candidate[] {
-  const picked = new Set<Candidate>();
+  const picked = new Set(pickSpread(ranked, [], replicas));
+  return ranked.filter((candidate) => picked.has(candidate));
+}
+
+/** The first `count` of the candidates, in the order in which they are picked, to stand beside those `taken`. */
+function pickSpread(
+  ranked: readonly Candidate[],
+  taken: readonly Candidate[],
+  count: number,
+): readonly Candidate[] {
+  const picked = new Set(taken);
   const inZone = new Map<string, number>();
   const onHost = new Map<string, number>();
-  while (picked.size < replicas) {
+  for (const { node } of taken) {
+    inZone.set(node.zone, (inZone.get(node.zone) ?? 0) + 1);
+    onHost.set(node.host, (onHost.get(node.host) ?? 0) + 1);
+  }
+  while (picked.size < taken.length + count) {
     let best: Candidate | undefined;
     let bestZone = Infinity;
     let bestHost = Infinity;
@@ -93,12 +121,12 @@ function pickReplicas(ranked: readonly Candidate[], replicas: number): readonly 
       bestZone = zone;
       bestHost = host;
     }
-    invariant(best !== undefined, 'there are at least as many nodes as replicas');
+    invariant(best !== undefined, 'there are at least as many nodes as are to be picked');
     picked.add(best);
     inZone.set(best.node.zone, bestZone + 1);
     onHost.set(best.node.host, bestHost + 1);
   }
-  return ranked.filter((candidate) => picked.has(candidate));
+  return [...picked].slice(taken.length);
 }
 
 /** Moves the replica to the front that is preferred least often so far for its weight, and counts it. */

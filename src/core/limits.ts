@@ -81,6 +81,12 @@ export const CONTEXT_DOTS_MAX = 16;
 /** Hints kept for one peer by one node, in bytes of their keys. When full, new ones are counted and left to anti-entropy. */
 export const HINT_BYTES_MAX_PER_PEER = 32 * 1024 * 1024;
 
+/**
+ * Records that a stand-in keeps for one replica of one group, in bytes with their keys. When full it refuses, which is no
+ * acknowledgement. Times replicas and partitions it bounds what a node keeps for others.
+ */
+export const STAND_IN_BYTES_MAX = 16 * 1024 * 1024;
+
 /** Keys or entries in one scan page. */
 export const SCAN_PAGE_ENTRIES_MAX = 512;
 

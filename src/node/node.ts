@@ -4,13 +4,13 @@
  */
 import type { ClusterConfig } from '../cluster/config.js';
 import { buildClusterMap } from '../cluster/build-map.js';
-import { replicasOf, type ClusterMap, type NamespaceEntry } from '../cluster/cluster-map.js';
+import type { ClusterMap, NamespaceEntry } from '../cluster/cluster-map.js';
 import { TrefoilError } from '../core/errors.js';
 import { HybridClock } from '../core/hlc.js';
-import { groupId, type GroupId, type NodeId } from '../core/ids.js';
+import type { NodeId } from '../core/ids.js';
 import { CLOCK_SKEW_MS_MAX, DRAIN_MS_MAX, FREE_BYTES_MIN } from '../core/limits.js';
 import { leaderless } from '../replication/leaderless/leaderless.js';
-import type { StrategyDefinition } from '../replication/strategy.js';
+import type { ReplicaSetup, StrategyDefinition } from '../replication/strategy.js';
 import type { Address, Listener, NodeRuntime, Storage } from '../runtime/runtime.js';
 import { Counters } from './counters.js';
 import { markClean, takePossession } from './identity.js';
@@ -18,6 +18,7 @@ import type { Link } from './link.js';
 import { Minter } from './minter.js';
 import type { NodeStatus } from './node-status.js';
 import { PeerLinks } from './peer-links.js';
+import { replicaPlacements, standInPlacements, type Placement } from './placements.js';
 import { ReplicaSlot } from './replica-slot.js';
 import { Requests } from './requests.js';
 import { Server } from './server.js';
@@ -70,23 +71,11 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   }
 }
 
-/** The groups of which the map places a replica on a node. */
-function* placements(
-  map: ClusterMap,
-  self: NodeId,
-): Generator<{ readonly group: GroupId; readonly namespaceIndex: number; readonly partition: number }> {
-  for (const [namespaceIndex, namespace] of map.namespaces.entries()) {
-    for (let partition = 0; partition < namespace.partitions; partition++) {
-      if (!replicasOf(map, namespaceIndex, partition).includes(self)) continue;
-      yield { group: groupId(namespace.name, partition), namespaceIndex, partition };
-    }
-  }
-}
-
 interface NodeState {
   readonly storage: Storage;
   readonly clock: HybridClock;
   readonly minter: Minter;
+  readonly standIns: readonly Placement[];
   /** Entries of the node's own that were damaged and have been replaced. */
   readonly damaged: readonly string[];
 }
@@ -96,10 +85,11 @@ async function openState(
   map: ClusterMap,
   storage: Storage,
 ): Promise<NodeState> {
-  const groups = [...placements(map, node)].map(({ group }) => group);
+  const groups = replicaPlacements(map, node).map(({ group }) => group);
   const identity = await takePossession(storage, node, map, groups, runtime.random, newIncarnation ?? false);
   const clock = new HybridClock(() => runtime.clock.wallMs(), CLOCK_SKEW_MS_MAX, identity.clockFloor);
-  return { storage, clock, minter: new Minter(identity.incarnations), damaged: identity.damaged };
+  const standIns = await standInPlacements(map, node, storage);
+  return { storage, clock, minter: new Minter(identity.incarnations), standIns, damaged: identity.damaged };
 }
 
 class TrefoilNode implements RunningNode {
@@ -114,6 +104,7 @@ class TrefoilNode implements RunningNode {
   readonly #requests: Requests;
   readonly #peers: PeerLinks;
   readonly #server: Server;
+  readonly #standIns: readonly Placement[];
   readonly #startedMs: number;
   #listener: Listener | undefined;
   #stopping: Promise<void> | undefined;
@@ -125,6 +116,7 @@ class TrefoilNode implements RunningNode {
     this.#map = map;
     this.#clock = state.clock;
     this.#minter = state.minter;
+    this.#standIns = state.standIns;
     this.#startedMs = runtime.clock.monotonicMs();
     for (const entry of state.damaged) {
       this.#counters.add('meta_damaged');
@@ -219,15 +211,36 @@ class TrefoilNode implements RunningNode {
   }
 
   #openReplicas(): void {
-    for (const { group, namespaceIndex, partition } of placements(this.#map, this.id)) {
-      const namespace = this.#map.namespaces[namespaceIndex] as NamespaceEntry;
-      const strategy = STRATEGIES[namespace.strategy];
-      if (strategy === undefined)
-        throw new TrefoilError('ConfigInvalid', `there is no strategy ${namespace.strategy}`);
-      const setup = { group, self: this.id, map: this.#map, namespaceIndex, partition };
-      const open: ReplicaSlot['open'] = (turn, effects) => strategy.open(setup, turn, effects);
-      this.#queue.add(new ReplicaSlot(group, namespace.durability, open));
+    for (const placement of replicaPlacements(this.#map, this.id)) {
+      const { strategy, setup, durability } = this.#placed(placement);
+      this.#queue.add(
+        new ReplicaSlot(setup.group, durability, (turn, effects) => strategy.open(setup, turn, effects)),
+      );
     }
+    for (const placement of this.#standIns) {
+      const { strategy, setup, durability } = this.#placed(placement);
+      const open = strategy.openStandIn;
+      if (open === undefined) continue;
+      this.#queue.add(
+        new ReplicaSlot(setup.group, durability, (turn, effects) => open(setup, turn, effects), false),
+      );
+    }
+  }
+
+  #placed(placement: Placement): {
+    readonly strategy: StrategyDefinition;
+    readonly setup: ReplicaSetup;
+    readonly durability: NamespaceEntry['durability'];
+  } {
+    const namespace = this.#map.namespaces[placement.namespaceIndex] as NamespaceEntry;
+    const strategy = STRATEGIES[namespace.strategy];
+    if (strategy === undefined)
+      throw new TrefoilError('ConfigInvalid', `there is no strategy ${namespace.strategy}`);
+    return {
+      strategy,
+      setup: { ...placement, self: this.id, map: this.#map },
+      durability: namespace.durability,
+    };
   }
 
   #flush(): void {

@@ -4,6 +4,11 @@ import type { Effects, Replica, Turn } from '../replication/strategy.js';
 import type { Cancel, StorageRange } from '../runtime/runtime.js';
 import type { Durability } from './minter.js';
 
+/** What stands before the keys of a group's replica in the store. */
+export function groupPrefix(group: GroupId): string {
+  return `g/${group}/`;
+}
+
 export class ReplicaSlot {
   readonly group: GroupId;
   /** What stands before the replica's own keys in the store. */
@@ -11,17 +16,25 @@ export class ReplicaSlot {
   /** Whether the namespace's writes wait for fsync. */
   readonly durability: Durability;
   readonly open: (turn: Turn, effects: Effects) => Replica;
+  /** Whether its replica may mint; a stand-in may not. */
+  readonly mints: boolean;
   replica: Replica | undefined;
   readonly #timers = new Map<string, Cancel>();
   /** The latest scan of each name; an answer to an earlier one is dropped. */
   readonly #scans = new Map<string, number>();
   #lastScan = 0;
 
-  constructor(group: GroupId, durability: Durability, open: (turn: Turn, effects: Effects) => Replica) {
+  constructor(
+    group: GroupId,
+    durability: Durability,
+    open: (turn: Turn, effects: Effects) => Replica,
+    mints = true,
+  ) {
     this.group = group;
-    this.prefix = `g/${group}/`;
+    this.prefix = groupPrefix(group);
     this.durability = durability;
     this.open = open;
+    this.mints = mints;
   }
 
   /** A range of the replica's own keys, as it stands in the store. */

@@ -88,7 +88,7 @@ export class UpdateQueue implements StepWorld {
   /** Opens a replica of a group. */
   add(slot: ReplicaSlot): void {
     this.#slots.set(slot.group, slot);
-    this.#setup.minter.open(slot.group, slot.durability, this.#storage);
+    if (slot.mints) this.#setup.minter.open(slot.group, slot.durability, this.#storage);
     this.#open(slot);
   }
 

@@ -24,6 +24,7 @@ const ANSWERS = wordTable([
   'hinted',
   'waiting',
   'unreachable',
+  'held',
 ]);
 
 // Read and write levels, where null is the namespace's own.

@@ -13,6 +13,7 @@ import {
   wordCode,
 } from './fields.js';
 import { wireUnion, wordTable, type WireTable } from './fields.js';
+import { nodeId } from '../core/ids.js';
 import type { LeaderlessMessage } from './leaderless-messages.js';
 
 const STORE_STATUSES = wordTable(['stored', 'corrupt', 'refused']);
@@ -41,6 +42,18 @@ const TABLE: WireTable<LeaderlessMessage> = {
       type: 'store-result',
       sequence: count(f[1], 'sequence'),
       status: word(STORE_STATUSES, f[2], 'status'),
+    }),
+  },
+  hold: {
+    code: 20,
+    length: 5,
+    toWire: (code, m) => [code, m.sequence, m.home, m.key, m.record],
+    fromWire: (f) => ({
+      type: 'hold',
+      sequence: count(f[1], 'sequence'),
+      home: nodeId(text(f[2], 'home')),
+      key: text(f[3], 'key'),
+      record: bytes(f[4], 'record'),
     }),
   },
   fetch: {

@@ -5,6 +5,7 @@
  *
  * `sequence` ties an answer to its question; it is the asking replica's own and means nothing else.
  */
+import type { NodeId } from '../core/ids.js';
 
 /** Merge this record into yours and tell me when it is durable. */
 export interface Store {
@@ -19,6 +20,18 @@ export interface StoreResult {
   readonly sequence: number;
   /** `refused`: the receiver cannot write (full disk, read-only). `corrupt`: its own copy awaits repair. */
   readonly status: 'stored' | 'corrupt' | 'refused';
+}
+
+/**
+ * To a stand-in: keep this record for `home`, a replica that I cannot reach, and tell me when it is durable. Answered by
+ * a `store-result`; `refused` where there is no room, or this is no node to stand in.
+ */
+export interface Hold {
+  readonly type: 'hold';
+  readonly sequence: number;
+  readonly home: NodeId;
+  readonly key: string;
+  readonly record: Uint8Array;
 }
 
 /** What do you hold of this key? */
@@ -90,6 +103,7 @@ export interface OfferKeys {
 export type LeaderlessMessage =
   | Store
   | StoreResult
+  | Hold
   | Fetch
   | FetchResult
   | FetchPage

@@ -4,7 +4,19 @@
  */
 import type { ClusterMap, NamespaceEntry, NodeEntry, QuorumLevel } from '../cluster/cluster-map.js';
 import { namespaceName, nodeId, type NodeId } from '../core/ids.js';
-import { amount, count, countTo, list, malformed, text, tuple, word, wordCode, wordTable } from './fields.js';
+import {
+  amount,
+  count,
+  countTo,
+  flag,
+  list,
+  malformed,
+  text,
+  tuple,
+  word,
+  wordCode,
+  wordTable,
+} from './fields.js';
 
 /** Codes of strategies; also used where an explanation names one. */
 export const STRATEGIES = wordTable(['leaderless']);
@@ -53,6 +65,7 @@ export function mapToWire(map: ClusterMap): unknown[] {
       wordCode(CONFLICTS, n.conflict),
       wordCode(DURABILITIES, n.durability),
       n.ttlMs,
+      n.sloppy,
     ]),
     map.placement,
   ];
@@ -82,7 +95,7 @@ function nodeFromWire(value: unknown, field: string): NodeEntry {
 }
 
 function namespaceFromWire(value: unknown, field: string): NamespaceEntry {
-  const f = tuple(9, value, field);
+  const f = tuple(10, value, field);
   return {
     name: namespaceName(text(f[0], 'namespace name')),
     strategy: word(STRATEGIES, f[1], 'namespace strategy'),
@@ -93,6 +106,7 @@ function namespaceFromWire(value: unknown, field: string): NamespaceEntry {
     conflict: word(CONFLICTS, f[6], 'namespace conflict policy'),
     durability: word(DURABILITIES, f[7], 'namespace durability'),
     ttlMs: count(f[8], 'namespace ttl'),
+    sloppy: flag(f[9], 'namespace sloppy'),
   };
 }
 

@@ -201,7 +201,7 @@ export interface Explanation {
 export interface ReplicaAnswer {
   readonly node: NodeId;
   readonly answer:
-    'current' | 'stale' | 'absent' | 'corrupt' | 'stored' | 'hinted' | 'waiting' | 'unreachable';
+    'current' | 'stale' | 'absent' | 'corrupt' | 'stored' | 'hinted' | 'waiting' | 'unreachable' | 'held';
 }
 
 // --- Replica -------------------------------------------------------------------------------------------

@@ -128,4 +128,9 @@ export interface StrategyDefinition {
   readonly name: string;
   /** The replica arms its timers and opens its state here; called once in its first turn. */
   open(setup: ReplicaSetup, turn: Turn, effects: Effects): Replica;
+  /**
+   * The same group on a node that holds no replica of it and keeps writes for those that are away (docs/adr/0009). It
+   * gets no requests and must not mint. Absent where a strategy knows no stand-ins.
+   */
+  readonly openStandIn?: (setup: ReplicaSetup, turn: Turn, effects: Effects) => Replica;
 }

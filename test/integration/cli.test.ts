@@ -254,7 +254,7 @@ describe('config check', () => {
   });
 
   it('accepts every config that comes with the project', async () => {
-    for (const name of ['local-3', 'zones-6', 'single'])
+    for (const name of ['local-3', 'zones-6', 'single', 'leaderless-5-sloppy'])
       expect(await trefoil(['config', 'check', `cluster-configs/${name}.yaml`])).toMatchObject({
         code: 0,
         stderr: '',

@@ -71,6 +71,7 @@ export const clusterMaps: fc.Arbitrary<ClusterMap> = fc.record({
       conflict: fc.constantFrom('siblings' as const, 'lww' as const),
       durability: fc.constantFrom('sync' as const, 'buffered' as const),
       ttlMs: count,
+      sloppy: fc.boolean(),
     }),
     { maxLength: 3 },
   ),
@@ -94,6 +95,7 @@ const answers: Record<ReplicaAnswer['answer'], true> = {
   hinted: true,
   waiting: true,
   unreachable: true,
+  held: true,
 };
 const explanation: fc.Arbitrary<Explanation> = fc.record({
   coordinator: node,
@@ -159,6 +161,7 @@ const results: ByType<ClientResult> = {
 const sequence = count;
 export const leaderlessMessages: ByType<LeaderlessMessage> = {
   store: fc.record({ type: fc.constant('store'), sequence, key: text, record: bytes }),
+  hold: fc.record({ type: fc.constant('hold'), sequence, home: node, key: text, record: bytes }),
   'store-result': fc.record({
     type: fc.constant('store-result'),
     sequence,

@@ -242,6 +242,7 @@ export function testMap(
       conflict: 'siblings' as const,
       durability: 'sync' as const,
       ttlMs: 0,
+      sloppy: false,
     })),
     placement: namespaces.map(() => Array.from({ length: partitions }, (_, p) => turned(p))),
   };

@@ -20,6 +20,8 @@ const NODES = ['n1', 'n2', 'n3'];
 
 export interface SimClusterOptions {
   readonly seed: number;
+  /** Their names; three by default. */
+  readonly nodes?: readonly string[];
   /** YAML of the namespaces; one of siblings, one of lww by default. */
   readonly namespaces?: string;
   readonly conditions?: Partial<LinkConditions>;
@@ -37,13 +39,13 @@ export class SimCluster extends SimulatedCluster {
   #rawClients = 0;
 
   constructor(options: SimClusterOptions) {
-    const { seed, namespaces, conditions, limits, onMessage } = options;
+    const { seed, nodes = NODES, namespaces, conditions, limits, onMessage } = options;
     super({
       seed,
       drain,
-      config: `cluster: simulated\nnodes:\n${NODES.map(
-        (id) => `  - { id: ${id}, host: ${id}.test, port: 7000, dataDir: ./${id} }\n`,
-      ).join('')}namespaces:${namespaces ?? NAMESPACES}`,
+      config: `cluster: simulated\nnodes:\n${nodes
+        .map((id) => `  - { id: ${id}, host: ${id}.test, port: 7000, dataDir: ./${id} }\n`)
+        .join('')}namespaces:${namespaces ?? NAMESPACES}`,
       ...(conditions === undefined ? {} : { conditions }),
       ...(limits === undefined ? {} : { limits }),
       ...(onMessage === undefined

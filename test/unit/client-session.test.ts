@@ -18,6 +18,7 @@ const namespace = (write: QuorumLevel): NamespaceEntry => ({
   conflict: 'siblings',
   durability: 'sync',
   ttlMs: 0,
+  sloppy: false,
 });
 
 describe('what a session remembers', () => {
@@ -102,6 +103,14 @@ describe('when it is full', () => {
     session.wrote('photos', 'a', context('a', 1), 1);
     session.wrote('photos', 'b', context('b', 1), 3);
     expect(session.readsNeeded(namespace('quorum'), 'a')).toBe(3);
+  });
+
+  test('a sloppy quorum counts as one replica, whatever its W: only the coordinator is surely a home', () => {
+    const session = new ClientSession(1);
+    session.wrote('photos', 'a', context('a', 1), 3);
+    session.wrote('photos', 'b', context('b', 1), 3);
+    expect(session.readsNeeded({ ...namespace('all'), sloppy: true }, 'a')).toBe(3);
+    expect(session.readsNeeded(namespace('all'), 'a')).toBe(1);
   });
 
   test('other namespaces are not affected', () => {

@@ -52,6 +52,7 @@ describe('a sound config', () => {
           write: 'quorum',
           conflict: 'siblings',
           durability: 'sync',
+          sloppy: false,
           ttlMs: 0,
         },
       ],
@@ -88,6 +89,7 @@ namespaces:
       write: 'all',
       conflict: 'lww',
       durability: 'buffered',
+      sloppy: false,
       ttlMs: 43_200_000,
     });
   });
@@ -141,9 +143,9 @@ describe('a promise that cannot be kept is refused', () => {
       'c.yaml:11: namespace photos: guarantee read-your-writes cannot be kept: with durability: buffered a machine that crashes may take back a write that was acknowledged; use sync',
     ],
     [
-      'sloppy quorums, which are not there yet',
+      'sloppy quorums with nobody to stand in',
       ['sloppy: true'],
-      'c.yaml:10: namespace photos: sloppy: true is not available yet: stand-ins for unreachable replicas come later, and until then every quorum is strict; set it to false or leave it out',
+      'c.yaml:10: namespace photos: sloppy: true needs nodes beyond the replicas: with 3 replicas on as many nodes no node is left to stand in; add nodes or set it to false',
     ],
   ])('%s', (_what, settings, problem) => {
     expect(problemsOf(withNamespace(...settings))).toEqual([problem]);
@@ -155,7 +157,15 @@ describe('a promise that cannot be kept is refused', () => {
     expect(problems[0]).toContain(
       'c.yaml:10: namespace photos: guarantee read-your-writes cannot be kept: with',
     );
-    expect(problems[1]).toContain('c.yaml:11: namespace photos: sloppy: true is not available yet');
+    expect(problems[1]).toContain(
+      'c.yaml:11: namespace photos: sloppy: true needs nodes beyond the replicas',
+    );
+  });
+
+  it('but sloppy with a node to spare is fine', () => {
+    const text = withNamespace('replicas: 2', 'sloppy: true');
+    expect(problemsOf(text)).toEqual([]);
+    expect(parseClusterConfig(text, 'c').namespaces[0]?.sloppy).toBe(true);
   });
 
   it('the default of three replicas on one node, at the line of the namespace', () => {
@@ -394,6 +404,7 @@ describe('the shipped configs', () => {
     ['local-3.yaml', 3, 3],
     ['zones-6.yaml', 6, 3],
     ['single.yaml', 1, 1],
+    ['leaderless-5-sloppy.yaml', 5, 3],
   ])('%s holds %i nodes and the namespaces of the photo store with %i replicas', (name, nodes, replicas) => {
     const config = shipped(name);
     expect(config.cluster).toBe(name.replace('.yaml', ''));
@@ -419,7 +430,7 @@ describe('the shipped configs', () => {
   });
 
   it('can be used together: no port is given twice among them', () => {
-    const ports = ['local-3.yaml', 'zones-6.yaml', 'single.yaml'].flatMap((f) =>
+    const ports = ['local-3.yaml', 'zones-6.yaml', 'single.yaml', 'leaderless-5-sloppy.yaml'].flatMap((f) =>
       shipped(f).nodes.map((n) => n.port),
     );
     expect(new Set(ports).size).toBe(ports.length);

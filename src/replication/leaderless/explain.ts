@@ -11,10 +11,12 @@ export function explainWrite(members: GroupMembers, required: number, tally: Wri
   return {
     coordinator: members.self,
     strategy: 'leaderless',
-    required: `W=${required} of N=${namespace.replicas}`,
+    required: `W=${required} of N=${namespace.replicas}${namespace.sloppy ? ', sloppy' : ''}`,
     replicas: tally.answers.map(([node, answer]) => ({ node, answer })),
     repaired: [],
-    guarantee: `the write is ${where} ${required} of ${namespace.replicas} replicas; reads with R > ${namespace.replicas - required} see it`,
+    guarantee: tally.answers.some(([, answer]) => answer === 'held')
+      ? `the write is ${where} ${required} nodes, stand-ins among them; reads with R < ${namespace.replicas} may miss it until these have handed it over`
+      : `the write is ${where} ${required} of ${namespace.replicas} replicas; reads with R > ${namespace.replicas - required} see it`,
   };
 }
 
@@ -29,6 +31,7 @@ export function explainRead(
   // An explained read asks all. What others do is said beside it, where there is a spare replica to ask.
   const speculation =
     required > 1 && required < n ? `, one more asked after ${Math.ceil(speculateMs)} ms` : '';
+  const sloppy = members.namespace.sloppy ? '; one that stand-ins acknowledged may be missed' : '';
   return {
     coordinator: members.self,
     strategy: 'leaderless',
@@ -38,6 +41,6 @@ export function explainRead(
     guarantee:
       required === n
         ? 'every write acknowledged before this read is seen'
-        : `every write acknowledged by W > ${n - required} replicas before this read is seen`,
+        : `every write acknowledged by W > ${n - required} replicas before this read is seen${sloppy}`,
   };
 }

@@ -1,5 +1,6 @@
 /** The fixed facts of one replica group, as seen by one of its replicas. */
 import { quorumSize, replicasOf, type NamespaceEntry, type QuorumLevel } from '../../cluster/cluster-map.js';
+import { standInsOf } from '../../cluster/placement.js';
 import { TrefoilError } from '../../core/errors.js';
 import type { GroupId, NodeId } from '../../core/ids.js';
 import { invariant } from '../../core/invariant.js';
@@ -14,6 +15,8 @@ export interface GroupMembers {
   readonly replicas: readonly NodeId[];
   /** The others. */
   readonly peers: readonly NodeId[];
+  /** Who stands in for replicas that are away, the first to be asked first; nobody where quorums are strict. */
+  readonly standIns: readonly NodeId[];
 }
 
 export function groupMembers(setup: ReplicaSetup): GroupMembers {
@@ -29,6 +32,7 @@ export function groupMembers(setup: ReplicaSetup): GroupMembers {
     namespace,
     replicas: [setup.self, ...peers],
     peers,
+    standIns: namespace.sloppy ? standInsOf(setup.map, setup.namespaceIndex, setup.partition) : [],
   };
 }
 
@@ -49,9 +53,14 @@ export function requiredReplicas(
   return required;
 }
 
-/** Throws `QuorumUnavailable` unless this replica and the peers it can reach are at least `required`. */
-export function checkReachable(members: GroupMembers, turn: Turn, required: number): void {
-  const reachable = 1 + members.peers.filter((peer) => turn.reachable(peer)).length;
+/** Throws `QuorumUnavailable` unless this replica and the peers it can reach, and `others`, are at least `required`. */
+export function checkReachable(
+  members: GroupMembers,
+  turn: Turn,
+  required: number,
+  others: readonly NodeId[] = [],
+): void {
+  const reachable = 1 + [...members.peers, ...others].filter((peer) => turn.reachable(peer)).length;
   if (reachable >= required) return;
   throw new TrefoilError(
     'QuorumUnavailable',

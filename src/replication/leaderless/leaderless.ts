@@ -25,12 +25,13 @@ import type {
 } from '../strategy.js';
 import { AntiEntropy } from './anti-entropy.js';
 import { groupMembers, type GroupMembers } from './group-members.js';
-import { HANDOFF, HintedHandoff } from './hinted-handoff.js';
+import { HANDOFF, HintedHandoff, replicaHints } from './hinted-handoff.js';
 import { LocalRecords } from './local-records.js';
 import { PeerCalls } from './peer-calls.js';
 import { ReadCoordinator } from './read-coordinator.js';
 import { RecordRepair, REPAIR } from './record-repair.js';
 import { PAGE, SCAN, ScanCoordinator } from './scan-coordinator.js';
+import { StandInReplica } from './stand-in.js';
 import { SWEEP_MS } from './tuning.js';
 import { WriteCoordinator } from './write-coordinator.js';
 
@@ -44,6 +45,7 @@ export const leaderless: StrategyDefinition = {
     replica.open(turn, effects);
     return replica;
   },
+  openStandIn: (setup, turn, effects) => StandInReplica.open(setup, turn, effects),
 };
 
 class LeaderlessReplica implements Replica {
@@ -67,7 +69,7 @@ class LeaderlessReplica implements Replica {
     this.#members = members;
     this.#calls = calls;
     this.#repair = repair;
-    this.#hints = new HintedHandoff(members, this.#records, calls);
+    this.#hints = new HintedHandoff(members.peers, replicaHints(members, this.#records), calls);
     this.#writes = new WriteCoordinator(members, this.#records, calls, this.#hints, repair);
     this.#reads = new ReadCoordinator(members, this.#records, calls, repair);
     this.#scans = new ScanCoordinator(members, this.#records, calls, repair);
@@ -94,7 +96,7 @@ class LeaderlessReplica implements Replica {
         this.#timer(event.timer, turn, effects);
         break;
       case 'durable':
-        this.#writes.durable(event.token, effects);
+        this.#writes.durable(event.token, turn, effects);
         break;
       case 'peer-up':
         this.#hints.begin(event.peer, turn, effects);
@@ -166,6 +168,9 @@ class LeaderlessReplica implements Replica {
       case 'fetch-page':
         this.#scans.pageFor(from, message, effects);
         break;
+      case 'hold':
+        // Meant for a stand-in: the sender's map is another one. No answer is no acknowledgement.
+        throw new TrefoilError('BadRequest', `${this.#members.self} is a replica of ${this.#members.group}`);
       case 'store-result':
       case 'fetch-result':
       case 'fetch-page-result':

@@ -100,7 +100,8 @@ export function decodedOrNone(bytes: Uint8Array): KeyRecord | undefined {
   }
 }
 
-function isKey(key: string): boolean {
+/** Whether a text from elsewhere can be a key. */
+export function isKey(key: string): boolean {
   try {
     checkKey(key);
     return true;

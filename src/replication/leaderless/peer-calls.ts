@@ -51,6 +51,17 @@ export class PeerCalls {
     effects.send(peer, { type: 'store', sequence, key, record });
   }
 
+  hold(
+    effects: Effects,
+    standIn: NodeId,
+    held: { readonly home: NodeId; readonly key: string; readonly record: Uint8Array },
+    deadlineMs: number,
+    onAnswer: OnAnswer<StoreResult>,
+  ): void {
+    const sequence = this.#register({ peer: standIn, expects: 'store-result', deadlineMs, onAnswer });
+    effects.send(standIn, { type: 'hold', sequence, ...held });
+  }
+
   /** Gives the sequence, by which the call can be withdrawn. */
   fetch(
     effects: Effects,

@@ -3,6 +3,7 @@
  * it on disk.
  *
  *     check ──> (look elsewhere first) ──> mint, put, send ──> tally ──> reply
+ *                                                               └──> stand-ins, where sloppy and W is short
  *
  * Everything that can be refused is refused before the mint, as `failed`. After it the record may survive
  * anywhere, so a missing W is `unknown`, never `failed`.
@@ -44,6 +45,7 @@ import type { HintedHandoff } from './hinted-handoff.js';
 import type { LocalRecords } from './local-records.js';
 import type { PeerCalls } from './peer-calls.js';
 import type { RecordRepair } from './record-repair.js';
+import { StandIns } from './stand-ins.js';
 import { LOOK_ANSWER_MS_MAX, STORE_ANSWER_MS_MAX } from './tuning.js';
 import { WriteTally } from './write-tally.js';
 
@@ -71,6 +73,8 @@ interface OpenWrite {
   readonly key: string;
   readonly context: Uint8Array;
   readonly siblings: number;
+  /** Whom to ask in the place of homes; undefined where quorums are strict. */
+  standIns: StandIns | undefined;
   replied: boolean;
 }
 
@@ -114,9 +118,9 @@ export class WriteCoordinator {
   }
 
   /** This replica's own copy of a write is on disk. */
-  durable(token: number, effects: Effects): void {
+  durable(token: number, turn: Turn, effects: Effects): void {
     const write = this.#open.get(token);
-    if (write !== undefined) this.#answer(token, write, this.#members.self, 'stored', effects);
+    if (write !== undefined) this.#answer(token, write, this.#members.self, 'stored', turn, effects);
   }
 
   /** Answers what has run out of time. */
@@ -133,7 +137,7 @@ export class WriteCoordinator {
     if (turn.writesRefused !== null) {
       throw new TrefoilError(turn.writesRefused, `node ${this.#members.self} takes no writes now`);
     }
-    checkReachable(this.#members, turn, this.#required(put));
+    checkReachable(this.#members, turn, this.#required(put), this.#members.standIns);
     const stored = this.#records.read(turn, put.operation.key);
     if (stored === 'corrupt') {
       this.#repair.begin(put.operation.key, turn, effects);
@@ -220,7 +224,7 @@ export class WriteCoordinator {
     turn: Turn,
     effects: Effects,
   ): void {
-    const { self, peers, replicas } = this.#members;
+    const { self, peers, replicas, namespace } = this.#members;
     const { key } = put.operation;
     const bytes = encodeRecord(record);
     this.#records.write(effects, key, before.bytes, bytes);
@@ -229,23 +233,32 @@ export class WriteCoordinator {
     const asked = (replica: NodeId): boolean => replica === self || turn.reachable(replica);
     const siblings = viewRecord(record, 'siblings', turn.wallMs).values.length;
     if (siblings >= SIBLINGS_WARNING) effects.count('sibling_warnings');
+    const required = this.#required(put);
     const write: OpenWrite = {
       request: put.request,
       deadlineMs: put.deadlineMs,
       explain: put.explain,
-      required: this.#required(put),
-      tally: new WriteTally(this.#required(put), replicas, asked),
+      required,
+      tally: new WriteTally({ required, homes: replicas, sloppy: namespace.sloppy }, asked),
       key,
       context: encodeContext(key, contextAfter(record, seen, dot)),
       siblings,
+      standIns: undefined,
       replied: false,
     };
+    if (namespace.sloppy) {
+      const held = { tally: write.tally, key, record: bytes };
+      write.standIns = new StandIns(this.#members, this.#calls, held, (turnNow, effectsNow) =>
+        this.#judge(token, write, turnNow, effectsNow),
+      );
+    }
     this.#open.set(token, write);
     effects.whenDurable(token);
     for (const peer of peers) {
       if (asked(peer)) this.#send(token, write, peer, bytes, turn, effects);
       else this.#hints.keep(peer, key, turn, effects);
     }
+    write.standIns?.ask(turn, effects);
   }
 
   #send(
@@ -260,7 +273,7 @@ export class WriteCoordinator {
     this.#calls.store(effects, peer, write.key, bytes, deadlineMs, (answer, turnNow, effectsNow) => {
       const stored = answer?.status === 'stored';
       if (!stored) this.#hints.keep(peer, write.key, turnNow, effectsNow);
-      this.#answer(token, write, peer, stored ? 'stored' : 'hinted', effectsNow);
+      this.#answer(token, write, peer, stored ? 'stored' : 'hinted', turnNow, effectsNow);
     });
   }
 
@@ -269,9 +282,15 @@ export class WriteCoordinator {
     write: OpenWrite,
     replica: NodeId,
     answer: 'stored' | 'hinted',
+    turn: Turn,
     effects: Effects,
   ): void {
     write.tally.answer(replica, answer);
+    this.#judge(token, write, turn, effects);
+  }
+
+  #judge(token: number, write: OpenWrite, turn: Turn, effects: Effects): void {
+    if (!write.replied) write.standIns?.ask(turn, effects);
     const verdict = write.tally.verdict();
     if (verdict !== 'waiting') this.#settle(token, write, verdict, effects);
   }
