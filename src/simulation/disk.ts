@@ -5,36 +5,31 @@
  *         └─▶ journal (page cache), visible, resolved                         without
  *
  * Writes are done one at a time and in order; an fsync covers everything before it. A crash keeps the
- * durable part of the journal and as much of the rest, in order and in whole batches, as the seed decides
- * (the checksums of LevelDB's log reject a torn batch). Whatever survived is replayed at the next open,
+ * durable part of the journal, and of the rest what `Unsynced` says, always in whole batches: the checksums of
+ * LevelDB's log reject a batch of which a part is missing. Whatever survived is replayed at the next open,
  * also a batch whose write was reported as failed: "nothing of it may be relied on" cuts both ways.
  *
- * Faults: held between write and fsync, failing, full, slow, flipped bytes, damage that the store itself
- * reports, lost, copied and restored.
+ * Torn: the system wrote pages of the log back in an order of its own. The newest batch is cut in the middle,
+ * its half record is a checksum that fails, and it is gone. Of those before, each is there or is a hole:
+ * LevelDB, not paranoid by default, skips the hole and goes on reading behind it, so a batch may survive one
+ * that was written before it. What an fsync covered cannot be torn.
+ *
+ * Faults: held between write and fsync, flipped bytes, lost, copied and restored; and those of `disk-faults.ts`.
  */
 import { TrefoilError, type ErrorCode } from '../core/errors.js';
-import { hashBytes, hashText } from '../core/hash.js';
+import { digestBytes } from '../core/hash.js';
 import { invariant } from '../core/invariant.js';
 import type { Cancel, Storage, StorageEntry, StorageRange } from '../runtime/runtime.js';
-import type { Range, SeededRandom } from './random.js';
-import type { Simulation } from './scheduler.js';
+import { copyOf, flipBit } from './bytes.js';
+import { DiskFaults, type DiskFault, type DiskTimes } from './disk-faults.js';
 import { Journal, type JournalEntry } from './journal.js';
+import type { Range, SeededRandom } from './random.js';
+import { mixText, type Simulation } from './scheduler.js';
 import { SortedStore, type Change } from './sorted-store.js';
 import { SimulatedStorage } from './storage.js';
-import { copyOf } from './bytes.js';
 
-export interface DiskTimes {
-  readonly writeMs: Range;
-  readonly fsyncMs: Range;
-  readonly scanMs: Range;
-}
-
-/** A solid-state disk with a good day. */
-export const DISK_TIMES_DEFAULT: DiskTimes = {
-  writeMs: [0.01, 0.05],
-  fsyncMs: [0.3, 2],
-  scanMs: [0.05, 0.3],
-};
+/** What becomes of batches that no fsync covered: a first part of them survives, none, or what a torn log gives. */
+export type Unsynced = 'seeded' | 'lost' | 'torn';
 
 /** A copy of what a disk held. */
 export interface DiskImage {
@@ -52,7 +47,9 @@ export class SimulatedDisk {
   readonly name: string;
   readonly #simulation: Simulation;
   readonly #random: SeededRandom;
-  #times = DISK_TIMES_DEFAULT;
+  /** Of what happens to the data, apart from the disk's times. */
+  readonly #damageRandom: SeededRandom;
+  readonly #faults: DiskFaults;
   #generation = 1;
   #journal = new Journal(new SortedStore());
   #queue: Write[] = [];
@@ -62,16 +59,17 @@ export class SimulatedDisk {
   /** Counts those that ended with the disk open: promises of the ones before never settle. */
   #processes = 0;
   #idle: (() => void) | undefined;
-  #capacityBytes = Infinity;
-  #failing: { readonly code: ErrorCode; left: number } | undefined;
   #holdNext = false;
   #held: (() => void) | undefined;
-  readonly #damaged = new Set<string>();
+  /** Runs what concerns the process on the disk, when that process gets to it. */
+  #act: (run: () => void) => void = now;
 
   constructor(simulation: Simulation, name: string) {
     this.#simulation = simulation;
     this.name = name;
     this.#random = simulation.random.fork(`disk/${name}`);
+    this.#damageRandom = simulation.random.fork(`disk/${name}/damage`);
+    this.#faults = new DiskFaults(name, simulation.random.fork(`disk/${name}/reads`));
   }
 
   /** Names this copy of the data. */
@@ -81,8 +79,8 @@ export class SimulatedDisk {
 
   // --- The process on it ---------------------------------------------------------------------------
 
-  /** Opens the one handle. Throws `DataFolderInUse` while another is open. */
-  open(): Storage {
+  /** Opens the one handle; its answers reach the process through `act`. Throws `DataFolderInUse` while another is open. */
+  open(act: (run: () => void) => void = now): Storage {
     if (this.#handle !== undefined) {
       throw new TrefoilError(
         'DataFolderInUse',
@@ -91,16 +89,14 @@ export class SimulatedDisk {
     }
     this.#journal.replay();
     this.#handle = new SimulatedStorage(this);
+    this.#act = act;
     return this.#handle;
   }
 
-  /**
-   * The machine stops: the handle is dead and its writes never settle. Of the batches that no fsync covered
-   * a prefix survives that the seed decides, or with `lost` none.
-   */
-  crash(unsynced: 'seeded' | 'lost' = 'seeded'): void {
+  /** The machine stops: the handle is dead, its writes never settle, and what no fsync covered is uncertain. */
+  crash(unsynced: Unsynced = 'seeded'): void {
     this.#abandon();
-    this.#journal.lose((count) => (unsynced === 'lost' ? 0 : this.#random.integer(count + 1)));
+    this.#journal.lose((count) => this.#survivors(count, unsynced));
   }
 
   /** The process ends without the machine: what was written stays written, synced or not. */
@@ -130,16 +126,21 @@ export class SimulatedDisk {
 
   /** The next `count` writes reject with `code`. What was failing before is forgotten; 0 heals. */
   failWrites(code: ErrorCode, count = 1): void {
-    this.#failing = { code, left: count };
+    this.#faults.failWrites(code, count);
   }
 
   /** Leaves this much space; Infinity by default. */
   setFreeBytes(bytes: number): void {
-    this.#capacityBytes = this.#journal.store.bytes + bytes;
+    this.#faults.setCapacity(this.#journal.store.bytes + bytes);
   }
 
   setTimes(times: Partial<DiskTimes>): void {
-    this.#times = { ...this.#times, ...times };
+    this.#faults.setTimes(times);
+  }
+
+  /** Makes the disk worse until it is taken back; other faults stay as they are. */
+  impose(fault: DiskFault): Cancel {
+    return this.#faults.impose(fault);
   }
 
   /** Flips one bit of a stored value, as a failing medium does. Returns whether there was one to flip. */
@@ -148,15 +149,15 @@ export class SimulatedDisk {
     const stored = this.#journal.store.get(key);
     const value = stored === undefined ? undefined : copyOf(stored);
     if (value === undefined || value.length === 0) return false;
-    const at = offset ?? this.#random.integer(value.length);
-    value[at] = (value[at] as number) ^ (1 << this.#random.integer(8));
+    const at = offset ?? this.#damageRandom.integer(value.length);
+    flipBit(value, at * 8 + this.#damageRandom.integer(8));
     this.#journal.store.apply([[key, value]]);
     return true;
   }
 
   /** Reads that meet the key report `RecordCorrupt`, until it is written again. */
   damage(key: string): void {
-    this.#damaged.add(key);
+    this.#faults.damage(key);
   }
 
   /** A copy of everything visible, as a backup would take it. */
@@ -168,7 +169,7 @@ export class SimulatedDisk {
   restore(image: DiskImage): void {
     invariant(this.#handle === undefined, 'a disk is restored only while no process is on it');
     this.#journal = new Journal(image.store.copy());
-    this.#damaged.clear();
+    this.#faults.replaced();
     this.#generation++;
   }
 
@@ -191,13 +192,13 @@ export class SimulatedDisk {
   // --- For the handle ------------------------------------------------------------------------------
 
   freeBytes(): number {
-    return Math.max(0, this.#capacityBytes - this.#journal.store.bytes);
+    return this.#faults.freeBytes(this.#journal.store.bytes);
   }
 
   read(key: string): Uint8Array | undefined {
-    if (this.#damaged.has(key)) throw this.#corrupt(key);
+    if (this.#faults.isDamaged(key)) throw this.#corrupt(key);
     const stored = this.#journal.store.get(key);
-    return stored === undefined ? undefined : copyOf(stored);
+    return stored === undefined ? undefined : this.#faults.read(stored);
   }
 
   /** Reads now, answers later: the answer is a snapshot of the call. */
@@ -207,18 +208,20 @@ export class SimulatedDisk {
     let damaged: string | undefined;
     if (limit > 0) {
       for (const [key, value] of this.#journal.store.entries(range)) {
-        if (this.#damaged.has(key)) damaged ??= key;
-        found.push([key, copyOf(value)]);
+        if (this.#faults.isDamaged(key)) damaged ??= key;
+        found.push([key, this.#faults.read(value)]);
         bytes += key.length + value.length;
         if (found.length >= limit || bytes >= bytesMax) break;
       }
     }
     return new Promise((resolve, reject) => {
       const process = this.#processes;
-      this.#simulation.schedule(this.#random.between(this.#times.scanMs), `scan ${this.name}`, () => {
+      this.#simulation.schedule(this.#random.between(this.#faults.times.scanMs), `scan ${this.name}`, () => {
         if (this.#processes !== process) return;
-        if (damaged === undefined) resolve(found);
-        else reject(this.#corrupt(damaged));
+        this.#act(() => {
+          if (damaged === undefined) resolve(found);
+          else reject(this.#corrupt(damaged));
+        });
       });
     });
   }
@@ -250,19 +253,25 @@ export class SimulatedDisk {
       this.#idle = undefined;
       return;
     }
-    const label = `write ${this.name} ${String(write.changes.length)} ${fingerprint(write.changes)}`;
-    this.#step(this.#times.writeMs, label, () => {
-      this.#written(write);
-    });
+    const label = `write ${this.name}`;
+    this.#step(
+      this.#faults.times.writeMs,
+      label,
+      () => {
+        this.#written(write);
+      },
+      digestOf(write.changes),
+    );
   }
 
   #written(write: Write): void {
-    const error = this.#failure(write.changes);
+    const error = this.#faults.failure(sizeOf(write.changes), this.#journal.store.bytes);
     if (error !== undefined) {
       // It may have reached the log nevertheless; a full disk refuses before it does.
       if (error.code !== 'StorageFull' && this.#random.chance(0.5)) this.#journal.append(write.changes);
-      write.reject(error);
-      this.#writeNext();
+      this.#answer(() => {
+        write.reject(error);
+      });
       return;
     }
     const entry = this.#journal.append(write.changes);
@@ -279,7 +288,7 @@ export class SimulatedDisk {
   }
 
   #fsync(write: Write, entry: JournalEntry): void {
-    this.#step(this.#times.fsyncMs, `fsync ${this.name}`, () => {
+    this.#step(this.#faults.times.fsyncMs, `fsync ${this.name}`, () => {
       this.#journal.sync();
       this.#finish(write, entry);
     });
@@ -287,23 +296,28 @@ export class SimulatedDisk {
 
   #finish(write: Write, entry: JournalEntry): void {
     this.#journal.show(entry);
-    for (const [key] of entry.changes) this.#damaged.delete(key);
-    write.resolve();
-    this.#writeNext();
+    for (const [key] of entry.changes) this.#faults.rewritten(key);
+    this.#answer(write.resolve);
   }
 
-  #step(range: Range, label: string, run: () => void): void {
-    this.#cancelStep = this.#simulation.schedule(this.#random.between(range), label, run);
+  /** The process learns of it, and only then has the next one written: a process that stands still writes nothing. */
+  #answer(settle: () => void): void {
+    this.#act(() => {
+      settle();
+      this.#writeNext();
+    });
   }
 
-  #failure(changes: readonly Change[]): TrefoilError | undefined {
-    if (this.#failing !== undefined && this.#failing.left > 0) {
-      this.#failing.left--;
-      return new TrefoilError(this.#failing.code, `The disk of ${this.name} failed a write.`);
-    }
-    const bytes = changes.reduce((sum, [key, v]) => sum + (v === undefined ? 0 : key.length + v.length), 0);
-    if (bytes <= this.freeBytes()) return undefined;
-    return new TrefoilError('StorageFull', `The disk of ${this.name} is full.`);
+  #step(range: Range, label: string, run: () => void, digest = 0): void {
+    this.#cancelStep = this.#simulation.schedule(this.#random.between(range), label, run, digest);
+  }
+
+  /** Which of `count` unsynced batches survive. */
+  #survivors(count: number, unsynced: Unsynced): (index: number) => boolean {
+    const first = this.#random.integer(count + 1);
+    if (unsynced === 'lost') return () => false;
+    if (unsynced === 'seeded') return (index) => index < first;
+    return (index) => index < count - 1 && this.#damageRandom.chance(0.5);
   }
 
   #corrupt(key: string): TrefoilError {
@@ -315,6 +329,7 @@ export class SimulatedDisk {
     this.#processes++;
     this.#handle?.kill();
     this.#handle = undefined;
+    this.#act = now;
     this.#queue = [];
     this.#working = false;
     this.#idle = undefined;
@@ -323,11 +338,19 @@ export class SimulatedDisk {
   }
 }
 
-function fingerprint(changes: readonly Change[]): string {
-  let hash = 0n;
+function digestOf(changes: readonly Change[]): number {
+  let digest = changes.length;
   for (const [key, value] of changes) {
-    hash = hashText(key, hash);
-    hash = value === undefined ? hash + 1n : hashBytes(value, hash);
+    digest = mixText(digest, key);
+    digest = Math.imul(digest ^ (value === undefined ? 1 : digestBytes(value)), 0x85ebca6b);
   }
-  return hash.toString(16);
+  return digest;
+}
+
+function sizeOf(changes: readonly Change[]): number {
+  return changes.reduce((sum, [key, v]) => sum + (v === undefined ? 0 : key.length + v.length), 0);
+}
+
+function now(run: () => void): void {
+  run();
 }

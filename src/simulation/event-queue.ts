@@ -8,6 +8,8 @@ export interface SimulatedEvent {
   readonly atMs: number;
   readonly sequence: number;
   readonly label: string;
+  /** Of the bytes that it is about, 32 bits. */
+  readonly digest: number;
   readonly run: () => void;
 }
 
@@ -16,8 +18,8 @@ export class EventQueue {
   readonly #heap: (SimulatedEvent & { cancelled: boolean })[] = [];
   #sequence = 0;
 
-  add(atMs: number, label: string, run: () => void): Cancel {
-    const event = { atMs, sequence: this.#sequence++, label, run, cancelled: false };
+  add(atMs: number, label: string, run: () => void, digest = 0): Cancel {
+    const event = { atMs, sequence: this.#sequence++, label, digest, run, cancelled: false };
     this.#heap.push(event);
     this.#rise(this.#heap.length - 1);
     return () => {

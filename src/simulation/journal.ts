@@ -49,12 +49,12 @@ export class Journal {
     this.#forget();
   }
 
-  /** Loses what no fsync covered, but for the first `survivors(n)` of those n entries. */
-  lose(survivors: (unsynced: number) => number): void {
+  /** Loses what no fsync covered, but for those of the n entries, oldest first, that `survivors(n)` names. */
+  lose(survivors: (unsynced: number) => (index: number) => boolean): void {
     const certain = this.#entries.findLastIndex((entry) => entry.durable) + 1;
-    const kept = certain + survivors(this.#entries.length - certain);
+    const survives = survivors(this.#entries.length - certain);
     this.#takeBack();
-    this.#entries.splice(kept);
+    this.#entries = this.#entries.filter((_, index) => index < certain || survives(index - certain));
     for (const entry of this.#entries) entry.undo = this.store.apply(entry.changes);
     this.sync();
   }

@@ -7,10 +7,12 @@
  */
 import { invariant } from '../core/invariant.js';
 import type { Cancel, Connection, ConnectionHandlers } from '../runtime/runtime.js';
+import { copyOf, flipBit } from './bytes.js';
+import { drawFate } from './frame-fate.js';
 import { Pipe, type Packet, type Path } from './pipe.js';
-import type { Range } from './random.js';
+import type { SimulatedProcess } from './process.js';
 import type { Simulation } from './scheduler.js';
-import { copyOf } from './bytes.js';
+import type { MessageFate, TraceMessage, TraceRecorder } from './trace.js';
 
 /** What a peer hears whose connection was cut off. */
 const CONNECTION_LOST = 'connection lost';
@@ -18,20 +20,11 @@ const CONNECTION_LOST = 'connection lost';
 /** How long a close waits for the other side, as the real adapter does. */
 const CLOSE_MS_MAX = 5_000;
 
-/** How long it takes two ends to notice that their connection broke. */
-const LOSS_NOTICED_MS: Range = [200, 2_000];
-
-/** A process, as the network knows it. */
-export interface Process {
-  readonly name: string;
-  alive: boolean;
-}
-
 type EndState = 'connecting' | 'open' | 'closing' | 'closed';
 
 export class LinkEnd implements Connection {
   readonly remote: string;
-  readonly process: Process;
+  readonly process: SimulatedProcess;
   readonly #link: Link;
   readonly #simulation: Simulation;
   #handlers: ConnectionHandlers | undefined;
@@ -39,7 +32,7 @@ export class LinkEnd implements Connection {
   #unheard = false;
   #cancelTimeout: Cancel = () => undefined;
 
-  constructor(link: Link, simulation: Simulation, process: Process, remote: string) {
+  constructor(link: Link, simulation: Simulation, process: SimulatedProcess, remote: string) {
     this.#link = link;
     this.#simulation = simulation;
     this.process = process;
@@ -115,7 +108,9 @@ export class LinkEnd implements Connection {
         this.#handlers?.onOpen?.();
         break;
       case 'frame':
-        if (this.#state === 'open') this.#handlers?.onFrame(packet.bytes);
+        if (this.#state !== 'open') return;
+        if (packet.trace !== undefined) packet.trace.arrivedMs = this.#simulation.nowMs();
+        this.#handlers?.onFrame(packet.bytes);
         break;
       case 'end':
         if (this.#state === 'closed') return;
@@ -131,7 +126,7 @@ export class LinkEnd implements Connection {
     if (this.#state === 'closed') return;
     this.#finish();
     this.#simulation.schedule(0, `closed ${this.process.name}`, () => {
-      if (this.process.alive) this.#handlers?.onClose(reason);
+      this.process.act(() => this.#handlers?.onClose(reason));
     });
   }
 
@@ -142,9 +137,17 @@ export class LinkEnd implements Connection {
   }
 
   #timeout(ms: number, reason: string): void {
-    this.#cancelTimeout = this.#simulation.schedule(ms, `timeout ${this.process.name}`, () => {
-      this.destroy(reason);
+    let over = false;
+    const cancel = this.#simulation.schedule(ms, `timeout ${this.process.name}`, () => {
+      // A process that stands still may find, when it goes on, that what it waited for has come.
+      this.process.act(() => {
+        if (!over) this.destroy(reason);
+      });
     });
+    this.#cancelTimeout = () => {
+      over = true;
+      cancel();
+    };
   }
 
   #finish(): void {
@@ -156,11 +159,15 @@ export class LinkEnd implements Connection {
 
 export interface LinkPlace {
   readonly simulation: Simulation;
-  readonly label: string;
+  /** Number of the connection. */
+  readonly number: number;
+  readonly trace: TraceRecorder | undefined;
   readonly there: Path;
   readonly back: Path;
   /** Somebody asks to be let in: accepts on the end and returns true, or returns false. */
   readonly onConnect: () => boolean;
+  /** Who would be asked. */
+  readonly listening: () => SimulatedProcess | undefined;
   readonly onDone: () => void;
 }
 
@@ -172,20 +179,27 @@ export class Link {
   readonly #back: Pipe;
   #refused = false;
 
-  constructor(place: LinkPlace, client: Process, remote: string) {
-    const { simulation, label } = place;
+  constructor(place: LinkPlace, client: SimulatedProcess, remote: string) {
+    const { simulation } = place;
+    const label = `#${String(place.number)}`;
     this.#place = place;
-    this.#there = new Pipe(simulation, place.there, label, (packet) => {
-      this.#atServer(packet);
+    this.#there = new Pipe(simulation, place.there, label, {
+      process: () => this.server?.process ?? place.listening(),
+      receive: (packet) => {
+        this.#atServer(packet);
+      },
     });
-    this.#back = new Pipe(simulation, place.back, label, (packet) => {
-      this.client.receive(packet);
+    this.#back = new Pipe(simulation, place.back, label, {
+      process: () => this.client.process,
+      receive: (packet) => {
+        this.client.receive(packet);
+      },
     });
     this.client = new LinkEnd(this, simulation, client, remote);
   }
 
   /** Makes the accepting end. */
-  serve(process: Process, remote: string): LinkEnd {
+  serve(process: SimulatedProcess, remote: string): LinkEnd {
     this.server = new LinkEnd(this, this.#place.simulation, process, remote);
     return this.server;
   }
@@ -196,16 +210,29 @@ export class Link {
 
   sendFrame(end: LinkEnd, frame: Uint8Array): void {
     const path = end === this.client ? this.#place.there : this.#place.back;
-    const { lossRate, corruptionRate } = path.conditions();
-    const lost = path.random.chance(lossRate);
+    const pipe = this.pipeFrom(end);
+    const fate = drawFate(path);
     // The receiver owns what it gets, so it never gets the sender's own array.
     const bytes = copyOf(frame);
-    if (path.random.chance(corruptionRate) && bytes.length > 0) flipBit(bytes, path);
-    if (lost) {
-      this.pipeFrom(end).break();
-      this.#breakSoon(path);
+    if (fate.flippedBit !== undefined) flipBit(bytes, Math.floor(fate.flippedBit * bytes.length * 8));
+    const packet = (kind: MessageFate): Packet & { kind: 'frame' } => {
+      const trace = this.#recorded(path, frame, kind);
+      return trace === undefined ? { kind: 'frame', bytes } : { kind: 'frame', bytes, trace };
+    };
+    if (fate.lost) {
+      pipe.break();
+      this.#breakSoon(path, fate.lossNoticedMs);
+      pipe.send(packet('lost'));
+      return;
     }
-    this.pipeFrom(end).send({ kind: 'frame', bytes });
+    if (fate.dropped) {
+      this.#recorded(path, frame, 'dropped');
+    } else if (fate.late) {
+      pipe.sendLate(packet('late'), fate.lateMs);
+    } else {
+      pipe.send(packet(fate.flippedBit === undefined ? 'whole' : 'corrupted'), fate.tailMs);
+    }
+    if (fate.twice) pipe.sendLate({ ...packet('duplicate'), bytes: copyOf(bytes) }, fate.copyLateMs);
   }
 
   /** An end drops the connection with what it queued; the other hears that it was lost. */
@@ -213,6 +240,11 @@ export class Link {
     const pipe = this.pipeFrom(end);
     pipe.clear();
     pipe.send({ kind: 'end', reason: CONNECTION_LOST });
+  }
+
+  /** Whether one of its ends is at this name. */
+  touches(name: string): boolean {
+    return this.#place.there.from === name || this.#place.there.to === name;
   }
 
   /** Both ends lose it at once. */
@@ -258,18 +290,19 @@ export class Link {
     }
   }
 
-  #breakSoon(path: Path): void {
-    this.#place.simulation.schedule(
-      path.random.between(LOSS_NOTICED_MS),
-      `lost ${path.from}>${path.to}`,
-      () => {
-        this.lose();
-      },
+  #breakSoon(path: Path, noticedMs: number): void {
+    this.#place.simulation.schedule(noticedMs, `lost ${path.from}>${path.to}`, () => {
+      this.lose();
+    });
+  }
+
+  #recorded({ from, to }: Path, frame: Uint8Array, fate: MessageFate): TraceMessage | undefined {
+    const { trace, simulation, number } = this.#place;
+    if (trace === undefined) return undefined;
+    const sentMs = simulation.nowMs();
+    return trace.message(
+      { from, to, connection: number, sentMs, arrivedMs: null, sizeBytes: frame.length, fate },
+      frame,
     );
   }
-}
-
-function flipBit(bytes: Uint8Array, path: Path): void {
-  const at = path.random.integer(bytes.length);
-  bytes[at] = (bytes[at] as number) ^ (1 << path.random.integer(8));
 }

@@ -3,22 +3,32 @@
  * listened on it; faults name the processes. What happens to a single connection is in `link.ts`.
  *
  * Frames of a connection stay in order, so reordering, duplication and loss show as they do over TCP:
- * between connections, and as a connection that breaks with an unknown part of what was sent.
+ * between connections, and as a connection that breaks with an unknown part of what was sent. What goes beyond
+ * TCP are faults of their own (`conditions.ts`).
  */
 import { TrefoilError } from '../core/errors.js';
-import type { Address, Connection, ConnectionHandlers, Listener, Network } from '../runtime/runtime.js';
-import { Link, type Process } from './link.js';
-import type { LinkConditions, Path } from './pipe.js';
+import type {
+  Address,
+  Cancel,
+  Connection,
+  ConnectionHandlers,
+  Listener,
+  Network,
+} from '../runtime/runtime.js';
+import {
+  Conditions,
+  nameOf,
+  type LinkConditions,
+  type Obstacle,
+  type Scope,
+  type Way,
+} from './conditions.js';
+import { Link } from './link.js';
+import type { Path } from './pipe.js';
+import { SimulatedProcess } from './process.js';
 import type { SeededRandom } from './random.js';
 import type { Simulation } from './scheduler.js';
-
-/** Machines in one room. */
-export const LINK_CONDITIONS_DEFAULT: LinkConditions = {
-  latencyMs: [0.1, 1],
-  lossRate: 0,
-  corruptionRate: 0,
-  bytesPerMs: Infinity,
-};
+import type { TraceRecorder } from './trace.js';
 
 /** How long a connect waits for an answer, as in the real adapter. */
 export const CONNECT_TIMEOUT_MS = 5_000;
@@ -26,18 +36,17 @@ export const CONNECT_TIMEOUT_MS = 5_000;
 const FREE_PORT_FIRST = 20_000;
 
 interface ListenerEntry {
-  readonly process: Process;
+  readonly process: SimulatedProcess;
   readonly onConnection: (connection: Connection) => ConnectionHandlers;
 }
 
 export class SimulatedNetwork {
   readonly #simulation: Simulation;
-  #conditions = LINK_CONDITIONS_DEFAULT;
-  readonly #linkConditions = new Map<string, LinkConditions>();
+  readonly #trace: TraceRecorder | undefined;
+  readonly #conditions = new Conditions();
   readonly #randoms = new Map<string, SeededRandom>();
-  readonly #processes = new Map<string, Process>();
+  readonly #processes = new Map<string, SimulatedProcess>();
   readonly #poweredOff = new Set<string>();
-  readonly #blocked = new Set<string>();
   readonly #listeners = new Map<string, ListenerEntry>();
   /** Who last listened on an address; stays when it stops, so that faults still know whose it is. */
   readonly #owners = new Map<string, string>();
@@ -45,16 +54,17 @@ export class SimulatedNetwork {
   #linkCount = 0;
   #nextPort = FREE_PORT_FIRST;
 
-  constructor(simulation: Simulation, conditions: Partial<LinkConditions> = {}) {
+  constructor(simulation: Simulation, conditions: Partial<LinkConditions> = {}, trace?: TraceRecorder) {
     this.#simulation = simulation;
+    this.#trace = trace;
     this.setConditions(conditions);
   }
 
-  /** The network as the process of that name sees it; a new process after a crash, exit or power cut. */
-  endpoint(name: string): Network {
+  /** The network as a process sees it; without one, as the living process of that name does, or a new one. */
+  endpoint(name: string, started?: SimulatedProcess): Network {
     let process = this.#processes.get(name);
-    if (process?.alive !== true) {
-      process = { name, alive: true };
+    if (process?.alive !== true || (started !== undefined && started !== process)) {
+      process = started ?? new SimulatedProcess(this.#simulation, name);
       this.#processes.set(name, process);
       this.#poweredOff.delete(name);
       this.#resume();
@@ -75,7 +85,7 @@ export class SimulatedNetwork {
   crash(name: string, options: { readonly powerOff?: boolean } = {}): void {
     const process = this.#processes.get(name);
     if (process === undefined) return;
-    process.alive = false;
+    process.end();
     if (options.powerOff === true) this.#poweredOff.add(name);
     for (const [address, listener] of this.#listeners) {
       if (listener.process === process) this.#listeners.delete(address);
@@ -94,18 +104,31 @@ export class SimulatedNetwork {
 
   /** Changes how all packets fare from now on, except on links that were set themselves. */
   setConditions(conditions: Partial<LinkConditions>): void {
-    this.#conditions = { ...this.#conditions, ...conditions };
+    this.#conditions.set(conditions);
   }
 
   /** Changes how packets fare one way between two processes. */
   setLink(from: string, to: string, conditions: Partial<LinkConditions>): void {
-    const before = this.#linkConditions.get(way(from, to)) ?? this.#conditions;
-    this.#linkConditions.set(way(from, to), { ...before, ...conditions });
+    this.#conditions.setLink(from, to, conditions);
+  }
+
+  /** Makes packets fare worse on the ways in `scope` until it is taken back; other faults stay as they are. */
+  impose(conditions: Partial<LinkConditions>, scope: Scope): Cancel {
+    return this.#conditions.impose(conditions, scope);
+  }
+
+  /** Lets nothing pass on these ways until it is taken back; then what stalled goes on, in order. */
+  obstruct(ways: readonly Way[], obstacle: Obstacle = 'blocked'): Cancel {
+    const remove = this.#conditions.obstruct(ways, obstacle);
+    return () => {
+      remove();
+      this.#resume();
+    };
   }
 
   /** One way only: frames stall silently, new connections time out. */
   block(from: string, to: string): void {
-    this.#blocked.add(way(from, to));
+    this.#conditions.block(from, to);
   }
 
   /** Blocks both ways between each of the one and each of the other. */
@@ -118,22 +141,16 @@ export class SimulatedNetwork {
     }
   }
 
-  /** Lets everything through again, or only between these two. What stalled goes on. */
+  /** Takes back what was blocked, everywhere or between these two. What stalled goes on. */
   heal(a?: string, b?: string): void {
-    if (a === undefined || b === undefined) {
-      this.#blocked.clear();
-    } else {
-      this.#blocked.delete(way(a, b));
-      this.#blocked.delete(way(b, a));
-    }
+    this.#conditions.unblock(a, b);
     this.#resume();
   }
 
-  /** Heals, and takes back every condition but those of a quiet room. */
+  /** Takes back every fault of the network: what is left is a quiet room. */
   calm(): void {
-    this.#conditions = LINK_CONDITIONS_DEFAULT;
-    this.#linkConditions.clear();
-    this.heal();
+    this.#conditions.clear();
+    this.#resume();
   }
 
   /** The connections between two processes go silent without a word to either; new ones work. */
@@ -146,10 +163,15 @@ export class SimulatedNetwork {
     for (const link of [...this.#links]) if (link.joins(a, b)) link.lose();
   }
 
+  /** Every connection of a process breaks at once, and both sides are told. */
+  reset(name: string): void {
+    for (const link of [...this.#links]) if (link.touches(name)) link.lose();
+  }
+
   // --- For endpoints -------------------------------------------------------------------------------
 
   async #listen(
-    process: Process,
+    process: SimulatedProcess,
     wanted: Address,
     onConnection: (connection: Connection) => ConnectionHandlers,
   ): Promise<Listener> {
@@ -169,7 +191,7 @@ export class SimulatedNetwork {
     };
   }
 
-  #connect(process: Process, address: Address, handlers: ConnectionHandlers): Connection {
+  #connect(process: SimulatedProcess, address: Address, handlers: ConnectionHandlers): Connection {
     const text = textOf(address);
     // Whose address it is may be known only once somebody listens there, which may be while we connect.
     let server: string | undefined;
@@ -178,13 +200,15 @@ export class SimulatedNetwork {
     const link: Link = new Link(
       {
         simulation: this.#simulation,
-        label: `#${String(++this.#linkCount)}`,
+        number: ++this.#linkCount,
+        trace: this.#trace,
         there: this.#path(here, there),
         back: this.#path(there, here),
         onConnect: () => {
           server = this.#listeners.get(text)?.process.name;
           return this.#accept(link, text, process.name);
         },
+        listening: () => this.#listeners.get(text)?.process,
         onDone: () => this.#links.delete(link),
       },
       process,
@@ -207,8 +231,23 @@ export class SimulatedNetwork {
   }
 
   #path(from: () => string, to: () => string): Path {
-    const conditions = (): LinkConditions => this.#linkConditions.get(way(from(), to())) ?? this.#conditions;
-    const randomOf = (): SeededRandom => this.#randomOf(way(from(), to()));
+    // Asked for every frame: what depends on the names and the conditions is kept until either changes.
+    let ends: Way = ['', ''];
+    let version = -1;
+    let random: SeededRandom;
+    let faultRandom: SeededRandom;
+    let conditions: LinkConditions;
+    const refresh = (): void => {
+      const a = from();
+      const b = to();
+      if (a === ends[0] && b === ends[1] && version === this.#conditions.version) return;
+      ends = [a, b];
+      version = this.#conditions.version;
+      const way = nameOf(a, b);
+      random = this.#randomOf(way);
+      faultRandom = this.#randomOf(`${way}/faults`);
+      conditions = this.#conditions.of(a, b);
+    };
     return {
       get from() {
         return from();
@@ -217,20 +256,32 @@ export class SimulatedNetwork {
         return to();
       },
       get random() {
-        return randomOf();
+        refresh();
+        return random;
       },
-      conditions,
-      passes: () =>
-        from() === to() ||
-        !(this.#blocked.has(way(from(), to())) || this.#poweredOff.has(from()) || this.#poweredOff.has(to())),
+      get faultRandom() {
+        refresh();
+        return faultRandom;
+      },
+      conditions: () => {
+        refresh();
+        return conditions;
+      },
+      passes: () => {
+        const a = from();
+        const b = to();
+        if (a === b) return true;
+        return this.#conditions.passes(a, b) && !this.#poweredOff.has(a) && !this.#poweredOff.has(b);
+      },
+      clogged: () => this.#conditions.clogged(from(), to()),
     };
   }
 
-  #randomOf(direction: string): SeededRandom {
-    let random = this.#randoms.get(direction);
+  #randomOf(name: string): SeededRandom {
+    let random = this.#randoms.get(name);
     if (random === undefined) {
-      random = this.#simulation.random.fork(`network/${direction}`);
-      this.#randoms.set(direction, random);
+      random = this.#simulation.random.fork(`network/${name}`);
+      this.#randoms.set(name, random);
     }
     return random;
   }
@@ -238,10 +289,6 @@ export class SimulatedNetwork {
   #resume(): void {
     for (const link of this.#links) link.resume();
   }
-}
-
-function way(from: string, to: string): string {
-  return `${from}>${to}`;
 }
 
 function textOf(address: Address): string {

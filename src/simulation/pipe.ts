@@ -2,37 +2,37 @@
  * One direction of a simulated connection: packets in order, each some time on the way. It behaves as TCP
  * does for those who use it: nothing overtakes, nothing arrives twice, and what cannot pass waits (a
  * blocked path stalls, it does not close). What is lost is lost with everything on its way.
+ *
+ * A frame that a fault makes late leaves the line and becomes a stray: it comes on its own, behind frames
+ * that were sent after it, as no TCP would let it.
  */
-import { hashBytes } from '../core/hash.js';
+import { digestBytes } from '../core/hash.js';
 import type { Cancel } from '../runtime/runtime.js';
-import type { Range, SeededRandom } from './random.js';
+import type { LinkConditions } from './conditions.js';
+import type { SimulatedProcess } from './process.js';
+import type { SeededRandom } from './random.js';
 import type { Simulation } from './scheduler.js';
+import type { TraceMessage } from './trace.js';
 
 export type Packet =
   | { readonly kind: 'connect' }
   | { readonly kind: 'accept' }
-  | { readonly kind: 'frame'; readonly bytes: Uint8Array }
+  | { readonly kind: 'frame'; readonly bytes: Uint8Array; readonly trace?: TraceMessage }
   | { readonly kind: 'end'; readonly reason: string };
-
-/** How one machine's packets fare on their way to another. */
-export interface LinkConditions {
-  readonly latencyMs: Range;
-  /** Frames after which the connection turns out to be broken, of all frames. */
-  readonly lossRate: number;
-  /** Frames that arrive with a flipped bit, of all frames. */
-  readonly corruptionRate: number;
-  /** Bandwidth of each connection; Infinity for none that matters. */
-  readonly bytesPerMs: number;
-}
 
 /** What a pipe asks of the network that it is laid in. */
 export interface Path {
   readonly from: string;
   readonly to: string;
+  /** Of latencies, and of the faults that TCP knows. */
   readonly random: SeededRandom;
+  /** Of the faults beyond TCP: apart, so that they do not reshuffle the latencies. */
+  readonly faultRandom: SeededRandom;
   conditions(): LinkConditions;
   /** Whether packets get through now. */
   passes(): boolean;
+  /** Whether what was sent is kept on its way, whatever becomes of the sender. */
+  clogged(): boolean;
 }
 
 interface Sent {
@@ -41,23 +41,32 @@ interface Sent {
   readonly dueMs: number;
 }
 
+/** Where a pipe ends. */
+export interface PipeEnd {
+  /** Who takes the packets; undefined where nobody is there. */
+  process(): SimulatedProcess | undefined;
+  receive(packet: Packet): void;
+}
+
 export class Pipe {
   readonly #simulation: Simulation;
   readonly #path: Path;
   readonly #label: string;
-  readonly #deliver: (packet: Packet) => void;
+  readonly #end: PipeEnd;
   #queue: Sent[] = [];
   #bytes = 0;
   #lineFreeMs = 0;
   #broken = false;
   #stalled = false;
+  /** Counts what was forgotten: a stray of before does not come any more. */
+  #emptied = 0;
   #cancel: Cancel | undefined;
 
-  constructor(simulation: Simulation, path: Path, label: string, deliver: (packet: Packet) => void) {
+  constructor(simulation: Simulation, path: Path, label: string, end: PipeEnd) {
     this.#simulation = simulation;
     this.#path = path;
-    this.#label = `${path.from}>${path.to} ${label}`;
-    this.#deliver = deliver;
+    this.#label = label;
+    this.#end = end;
   }
 
   /** Bytes sent and not arrived. */
@@ -65,16 +74,34 @@ export class Pipe {
     return this.#bytes;
   }
 
-  send(packet: Packet): void {
+  /** Sends in order, `extraMs` later than the path takes. */
+  send(packet: Packet, extraMs = 0): void {
     const sizeBytes = packet.kind === 'frame' ? packet.bytes.length : 0;
     this.#bytes += sizeBytes;
     if (this.#broken) return;
-    const { latencyMs, bytesPerMs } = this.#path.conditions();
-    this.#lineFreeMs = Math.max(this.#lineFreeMs, this.#simulation.nowMs()) + sizeBytes / bytesPerMs;
     // It may be due before the one ahead of it, but it arrives behind it.
-    const dueMs = this.#lineFreeMs + this.#path.random.between(latencyMs);
+    const dueMs = this.#dueMs(sizeBytes) + extraMs;
     this.#queue.push({ packet, sizeBytes, dueMs });
-    if (this.#queue.length === 1) this.#await(dueMs);
+    if (this.#queue.length === 1) this.#await();
+  }
+
+  /** Sends a frame out of order: it comes `lateMs` after it should, whatever was sent meanwhile. */
+  sendLate(packet: Packet & { readonly kind: 'frame' }, lateMs: number): void {
+    const sizeBytes = packet.bytes.length;
+    this.#bytes += sizeBytes;
+    if (this.#broken) return;
+    const dueMs = this.#dueMs(sizeBytes) + lateMs;
+    const emptied = this.#emptied;
+    const delayMs = dueMs - this.#simulation.nowMs();
+    const arrive = (): void => {
+      if (this.#emptied !== emptied) return;
+      const sent = { packet, sizeBytes, dueMs };
+      if (this.#path.passes()) this.#handOver(sent);
+      else this.#queue.push(sent);
+      // Alone in the line it has nobody ahead who would call it.
+      if (this.#queue.length === 1 && this.#queue[0] === sent) this.#stalled = true;
+    };
+    this.#simulation.schedule(delayMs, this.#labelOf('late'), arrive, digestBytes(packet.bytes));
   }
 
   /** From now on everything vanishes, also what is on the way; it still counts as not arrived. */
@@ -83,8 +110,9 @@ export class Pipe {
     this.#stop();
   }
 
-  /** Forgets what is on the way and goes on with what comes. */
+  /** Forgets what is on the way and goes on with what comes. A clogged path forgets nothing. */
   clear(): void {
+    if (this.#path.clogged()) return;
     this.#bytes = 0;
     this.#stop();
   }
@@ -97,36 +125,60 @@ export class Pipe {
     this.#await(this.#simulation.nowMs() + this.#path.random.between(latencyMs));
   }
 
+  #dueMs(sizeBytes: number): number {
+    const { latencyMs, bytesPerMs } = this.#path.conditions();
+    this.#lineFreeMs = Math.max(this.#lineFreeMs, this.#simulation.nowMs()) + sizeBytes / bytesPerMs;
+    return this.#lineFreeMs + this.#path.random.between(latencyMs);
+  }
+
   #stop(): void {
     this.#queue = [];
     this.#stalled = false;
+    this.#emptied++;
     this.#cancel?.();
   }
 
-  #await(dueMs: number): void {
+  #await(dueMs?: number): void {
     const first = this.#queue[0];
     if (first === undefined) return;
-    const label = `${this.#label} ${describe(first.packet)}`;
-    this.#cancel = this.#simulation.schedule(dueMs - this.#simulation.nowMs(), label, () => {
-      this.#arrive();
-    });
+    const { packet } = first;
+    this.#cancel = this.#simulation.schedule(
+      (dueMs ?? first.dueMs) - this.#simulation.nowMs(),
+      this.#labelOf(packet.kind),
+      this.#arrive,
+      packet.kind === 'frame' ? digestBytes(packet.bytes) : 0,
+    );
   }
 
-  #arrive(): void {
+  readonly #arrive = (): void => {
     if (!this.#path.passes()) {
       this.#stalled = true;
       return;
     }
     const sent = this.#queue.shift();
     if (sent === undefined) return;
-    this.#bytes -= sent.sizeBytes;
-    const next = this.#queue[0];
-    if (next !== undefined) this.#await(next.dueMs);
-    this.#deliver(sent.packet);
-  }
-}
+    this.#await();
+    this.#handOver(sent);
+  };
 
-function describe(packet: Packet): string {
-  if (packet.kind !== 'frame') return packet.kind;
-  return `frame ${String(packet.bytes.length)} ${hashBytes(packet.bytes).toString(16)}`;
+  #handOver(sent: Sent): void {
+    const process = this.#end.process();
+    if (process === undefined || !process.alive || process.free) {
+      this.#deliver(sent);
+    } else {
+      process.act(() => {
+        this.#deliver(sent);
+      });
+    }
+  }
+
+  #deliver({ packet, sizeBytes }: Sent): void {
+    // What was cleared meanwhile does not count any more.
+    this.#bytes = Math.max(0, this.#bytes - sizeBytes);
+    this.#end.receive(packet);
+  }
+
+  #labelOf(what: string): string {
+    return `${this.#path.from}>${this.#path.to} ${this.#label} ${what}`;
+  }
 }

@@ -11,7 +11,7 @@ import type { Message } from '../../src/protocol/messages.js';
 import { decodeRecord } from '../../src/protocol/record-codec.js';
 import { SimulatedCluster } from '../../src/simulation/cluster.js';
 import { recordPlace } from '../../src/simulation/copies.js';
-import type { LinkConditions } from '../../src/simulation/pipe.js';
+import type { LinkConditions } from '../../src/simulation/conditions.js';
 import { tappedNetwork } from './tapped-network.js';
 
 export const drain = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
