@@ -13,11 +13,11 @@ import type { ClusterMap } from '../cluster/cluster-map.js';
 import { parseClusterConfig, type ClusterConfig } from '../cluster/config.js';
 import type { ConnectOptions, Database } from '../client/api.js';
 import { connectWith } from '../client/database.js';
-import { TrefoilError } from '../core/errors.js';
+import { asTrefoilError, TrefoilError } from '../core/errors.js';
 import { nodeId } from '../core/ids.js';
 import { invariant } from '../core/invariant.js';
 import { startNode, type NodeOptions, type RunningNode } from '../node/node.js';
-import type { NodeRuntime } from '../runtime/runtime.js';
+import type { Cancel, NodeRuntime } from '../runtime/runtime.js';
 import { differences, groupCopies, type GroupCopies } from './copies.js';
 import type { Simulation } from './scheduler.js';
 import { SimulatedWorld, type CrashOptions, type WorldOptions } from './world.js';
@@ -39,10 +39,12 @@ export interface SimulatedClusterOptions extends WorldOptions {
   readonly wrapRuntime?: (name: string, runtime: NodeRuntime) => NodeRuntime;
 }
 
-type NodeState =
-  | { readonly state: 'starting' }
-  | { readonly state: 'running'; readonly node: RunningNode }
-  | { readonly state: 'stopping'; readonly node: RunningNode };
+interface NodeState {
+  state: 'starting' | 'running' | 'stopping';
+  node: RunningNode | undefined;
+  /** Called when it is down. */
+  readonly onDown: (() => void)[];
+}
 
 export class SimulatedCluster {
   readonly world: SimulatedWorld;
@@ -54,6 +56,8 @@ export class SimulatedCluster {
   readonly #wrapRuntime: SimulatedClusterOptions['wrapRuntime'];
   /** The nodes that are not down. An object of its own for each start, so that a late promise knows whose it was. */
   readonly #nodes = new Map<string, NodeState>();
+  /** How many faults keep each node from being started again. */
+  readonly #keptDown = new Map<string, number>();
 
   /** Throws `ConfigInvalid`. No node runs yet. */
   constructor(options: SimulatedClusterOptions) {
@@ -73,40 +77,38 @@ export class SimulatedCluster {
 
   /** Starts one node that is down. Rejects as `startNode` does, and the node is down again; never settles if it crashes meanwhile. */
   async boot(name: string, options: Partial<NodeOptions> = {}): Promise<RunningNode> {
-    invariant(!this.#nodes.has(name), `${name} is down before it is started`);
-    const starting: NodeState = { state: 'starting' };
-    this.#nodes.set(name, starting);
-    let node: RunningNode;
-    try {
-      node = await startNode({
-        runtime: this.runtime(name),
-        config: this.config,
-        node: nodeId(name),
-        dataDir: name,
-        ...(this.#limits === undefined ? {} : { limits: this.#limits }),
-        ...options,
-      });
-    } catch (error) {
-      if (this.#nodes.get(name) !== starting) return never();
-      this.#nodes.delete(name);
-      this.world.exit(name);
-      throw error;
-    }
-    if (this.#nodes.get(name) !== starting) return never();
-    this.#nodes.set(name, { state: 'running', node });
-    return node;
+    return (await this.#start(name, options)) ?? new Promise<RunningNode>(() => undefined);
   }
 
-  /** As a supervisor does: starts a node, again and again while its disk or its folder refuses. Nothing to do unless it is down. */
+  /**
+   * As a supervisor does: starts a node that is down, again and again while its disk or its folder refuses. Resolves
+   * when it runs, or when that is no longer for this call to do: it was started by others, or is kept down.
+   */
   async restart(name: string): Promise<void> {
-    while (!this.#nodes.has(name)) {
+    while (this.down(name) && !this.#keptDown.has(name)) {
       try {
-        await this.boot(name);
+        await this.#start(name, {});
       } catch (error) {
         if (!(error instanceof TrefoilError)) throw error;
         await this.sleep(RESTART_DELAY_MS);
       }
     }
+  }
+
+  /**
+   * Keeps a node from being restarted (it does not stop it). Of overlapping faults the last to be taken back lets
+   * `restart` work again, so each can end with taking back its own and a restart.
+   */
+  keepDown(name: string): Cancel {
+    this.#keptDown.set(name, (this.#keptDown.get(name) ?? 0) + 1);
+    let over = false;
+    return () => {
+      if (over) return;
+      over = true;
+      const left = (this.#keptDown.get(name) ?? 0) - 1;
+      if (left > 0) this.#keptDown.set(name, left);
+      else this.#keptDown.delete(name);
+    };
   }
 
   /** The runtime of one node, to start it by hand. */
@@ -117,9 +119,9 @@ export class SimulatedCluster {
 
   /** A node that is up. */
   node(name: string): RunningNode {
-    const entry = this.#nodes.get(name);
-    invariant(entry !== undefined && entry.state !== 'starting', `${name} runs`);
-    return entry.node;
+    const node = this.#nodes.get(name)?.node;
+    invariant(node !== undefined, `${name} runs`);
+    return node;
   }
 
   /** Whether the node has started and was not asked to stop. */
@@ -132,25 +134,78 @@ export class SimulatedCluster {
     return !this.#nodes.has(name);
   }
 
-  /** Kills a node's process, whatever it is doing. */
+  /** Kills a node's process, whatever it is doing. Nothing where there is none. */
   crash(name: string, options: CrashOptions = {}): void {
     this.world.crash(name, options);
-    this.#nodes.delete(name);
+    this.#ended(name);
   }
 
-  /** Stops a running node in order. Never settles if it crashes meanwhile. */
-  async stop(name: string): Promise<void> {
-    const stopping: NodeState = { state: 'stopping', node: this.node(name) };
-    this.#nodes.set(name, stopping);
+  /** Stops a running node in order. Resolves when it is down, also when it crashed meanwhile; rejects as the node's stop does. */
+  stop(name: string): Promise<void> {
+    const stopping = this.#nodes.get(name);
+    invariant(stopping?.node !== undefined, `${name} runs`);
+    const { node } = stopping;
+    stopping.state = 'stopping';
+    return new Promise((resolve, reject) => {
+      const finish = (settle: () => void): void => {
+        if (this.#nodes.get(name) === stopping) {
+          this.world.exit(name);
+          this.#ended(name);
+        }
+        settle();
+      };
+      stopping.onDown.push(resolve);
+      this.world.act(name, () => {
+        node.stop().then(
+          () => {
+            finish(resolve);
+          },
+          (error: unknown) => {
+            finish(() => {
+              reject(asTrefoilError(error));
+            });
+          },
+        );
+      });
+    });
+  }
+
+  /** The node, or undefined if it crashed meanwhile. */
+  async #start(name: string, options: Partial<NodeOptions>): Promise<RunningNode | undefined> {
+    invariant(!this.#nodes.has(name), `${name} is down before it is started`);
+    const starting: NodeState = { state: 'starting', node: undefined, onDown: [] };
+    this.#nodes.set(name, starting);
+    const crashed = new Promise<undefined>((resolve) => {
+      starting.onDown.push(() => {
+        resolve(undefined);
+      });
+    });
     try {
-      await stopping.node.stop();
-    } finally {
-      if (this.#nodes.get(name) === stopping) {
-        this.world.exit(name);
-        this.#nodes.delete(name);
-      }
+      const started = startNode({
+        runtime: this.runtime(name),
+        config: this.config,
+        node: nodeId(name),
+        dataDir: name,
+        ...(this.#limits === undefined ? {} : { limits: this.#limits }),
+        ...options,
+      });
+      const node = await Promise.race([started, crashed]);
+      if (node === undefined || this.#nodes.get(name) !== starting) return undefined;
+      starting.state = 'running';
+      starting.node = node;
+      return node;
+    } catch (error) {
+      if (this.#nodes.get(name) !== starting) return undefined;
+      this.world.exit(name);
+      this.#ended(name);
+      throw error;
     }
-    if (this.#nodes.has(name)) return never();
+  }
+
+  #ended(name: string): void {
+    const state = this.#nodes.get(name);
+    this.#nodes.delete(name);
+    for (const tell of state?.onDown ?? []) tell();
   }
 
   // --- Clients -------------------------------------------------------------------------------------
@@ -223,8 +278,4 @@ export class SimulatedCluster {
       await this.simulation.runFor(CONVERGE_POLL_MS);
     }
   }
-}
-
-function never<T>(): Promise<T> {
-  return new Promise(() => undefined);
 }

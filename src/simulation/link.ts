@@ -9,7 +9,7 @@ import { invariant } from '../core/invariant.js';
 import type { Cancel, Connection, ConnectionHandlers } from '../runtime/runtime.js';
 import { copyOf, flipBit } from './bytes.js';
 import { drawFate } from './frame-fate.js';
-import { Pipe, type Packet, type Path } from './pipe.js';
+import { Pipe, type FramePacket, type Packet, type Path } from './pipe.js';
 import type { SimulatedProcess } from './process.js';
 import type { Simulation } from './scheduler.js';
 import type { MessageFate, TraceMessage, TraceRecorder } from './trace.js';
@@ -215,7 +215,7 @@ export class Link {
     // The receiver owns what it gets, so it never gets the sender's own array.
     const bytes = copyOf(frame);
     if (fate.flippedBit !== undefined) flipBit(bytes, Math.floor(fate.flippedBit * bytes.length * 8));
-    const packet = (kind: MessageFate): Packet & { kind: 'frame' } => {
+    const packet = (kind: MessageFate): FramePacket => {
       const trace = this.#recorded(path, frame, kind);
       return trace === undefined ? { kind: 'frame', bytes } : { kind: 'frame', bytes, trace };
     };
@@ -227,12 +227,13 @@ export class Link {
     }
     if (fate.dropped) {
       this.#recorded(path, frame, 'dropped');
+      pipe.sendNowhere(frame.length);
     } else if (fate.late) {
       pipe.sendLate(packet('late'), fate.lateMs);
     } else {
       pipe.send(packet(fate.flippedBit === undefined ? 'whole' : 'corrupted'), fate.tailMs);
     }
-    if (fate.twice) pipe.sendLate({ ...packet('duplicate'), bytes: copyOf(bytes) }, fate.copyLateMs);
+    if (fate.twice) pipe.sendCopy({ ...packet('duplicate'), bytes: copyOf(bytes) }, fate.copyLateMs);
   }
 
   /** An end drops the connection with what it queued; the other hears that it was lost. */

@@ -14,10 +14,16 @@ import type { SeededRandom } from './random.js';
 import type { Simulation } from './scheduler.js';
 import type { TraceMessage } from './trace.js';
 
+export interface FramePacket {
+  readonly kind: 'frame';
+  readonly bytes: Uint8Array;
+  readonly trace?: TraceMessage;
+}
+
 export type Packet =
   | { readonly kind: 'connect' }
   | { readonly kind: 'accept' }
-  | { readonly kind: 'frame'; readonly bytes: Uint8Array; readonly trace?: TraceMessage }
+  | FramePacket
   | { readonly kind: 'end'; readonly reason: string };
 
 /** What a pipe asks of the network that it is laid in. */
@@ -78,30 +84,27 @@ export class Pipe {
   send(packet: Packet, extraMs = 0): void {
     const sizeBytes = packet.kind === 'frame' ? packet.bytes.length : 0;
     this.#bytes += sizeBytes;
-    if (this.#broken) return;
     // It may be due before the one ahead of it, but it arrives behind it.
     const dueMs = this.#dueMs(sizeBytes) + extraMs;
+    if (this.#broken) return;
     this.#queue.push({ packet, sizeBytes, dueMs });
     if (this.#queue.length === 1) this.#await();
   }
 
   /** Sends a frame out of order: it comes `lateMs` after it should, whatever was sent meanwhile. */
-  sendLate(packet: Packet & { readonly kind: 'frame' }, lateMs: number): void {
-    const sizeBytes = packet.bytes.length;
-    this.#bytes += sizeBytes;
-    if (this.#broken) return;
-    const dueMs = this.#dueMs(sizeBytes) + lateMs;
-    const emptied = this.#emptied;
-    const delayMs = dueMs - this.#simulation.nowMs();
-    const arrive = (): void => {
-      if (this.#emptied !== emptied) return;
-      const sent = { packet, sizeBytes, dueMs };
-      if (this.#path.passes()) this.#handOver(sent);
-      else this.#queue.push(sent);
-      // Alone in the line it has nobody ahead who would call it.
-      if (this.#queue.length === 1 && this.#queue[0] === sent) this.#stalled = true;
-    };
-    this.#simulation.schedule(delayMs, this.#labelOf('late'), arrive, digestBytes(packet.bytes));
+  sendLate(packet: FramePacket, lateMs: number): void {
+    this.#stray(packet, this.#dueMs(packet.bytes.length) + lateMs);
+  }
+
+  /** Sends a second copy of the frame sent last. It draws no latency: the frames to come keep theirs. */
+  sendCopy(packet: FramePacket, lateMs: number): void {
+    const { latencyMs } = this.#path.conditions();
+    this.#stray(packet, this.#lineFreeMs + latencyMs[1] + lateMs);
+  }
+
+  /** A frame that vanishes: it takes its place on the line, and nothing comes of it. */
+  sendNowhere(sizeBytes: number): void {
+    this.#dueMs(sizeBytes);
   }
 
   /** From now on everything vanishes, also what is on the way; it still counts as not arrived. */
@@ -123,6 +126,26 @@ export class Pipe {
     this.#stalled = false;
     const { latencyMs } = this.#path.conditions();
     this.#await(this.#simulation.nowMs() + this.#path.random.between(latencyMs));
+  }
+
+  #stray(packet: FramePacket, dueMs: number): void {
+    const sizeBytes = packet.bytes.length;
+    this.#bytes += sizeBytes;
+    if (this.#broken) return;
+    const emptied = this.#emptied;
+    const arrive = (): void => {
+      if (this.#emptied !== emptied) return;
+      const sent = { packet, sizeBytes, dueMs };
+      if (this.#path.passes()) {
+        this.#handOver(sent);
+        return;
+      }
+      this.#queue.push(sent);
+      // Alone in the line it has nobody ahead who would call it.
+      if (this.#queue.length === 1) this.#stalled = true;
+    };
+    const delayMs = dueMs - this.#simulation.nowMs();
+    this.#simulation.schedule(delayMs, this.#labelOf('late'), arrive, digestBytes(packet.bytes));
   }
 
   #dueMs(sizeBytes: number): number {

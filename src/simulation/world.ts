@@ -150,6 +150,11 @@ export class SimulatedWorld {
     this.#machine(name).setOffset(offsetMs);
   }
 
+  /** How far a machine's wall clock is from true time. */
+  clockErrorMs(name: string): number {
+    return this.#machine(name).clockErrorMs;
+  }
+
   #machine(name: string): Machine {
     let machine = this.#machines.get(name);
     if (machine === undefined) {
