@@ -5,22 +5,26 @@
  * ends on a second signal.
  */
 import { readFileSync } from 'node:fs';
-import yargs from 'yargs';
+import yargs, { type CommandModule } from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { TrefoilError } from '../core/errors.js';
-import { checkCommand } from './check-command.js';
-import { clusterCommand } from './cluster-command.js';
-import { configCommand } from './config-command.js';
-import { deleteCommand } from './delete-command.js';
-import { demoCommand } from './demo/demo-command.js';
 import { reportFailure } from './failure.js';
-import { getCommand } from './get-command.js';
-import { nodeCommand } from './node-command.js';
-import { photosCommand } from './photos-command.js';
 import { markPlainWords, unmarkPlainWords } from './plain-words.js';
-import { putCommand } from './put-command.js';
-import { scanCommand } from './scan-command.js';
-import { updateCommand } from './update-command.js';
+
+/** In the order of `--help`. What a command needs is loaded when it is used: that is most of the time of a short one. */
+const COMMANDS: Readonly<Record<string, () => Promise<unknown>>> = {
+  node: async () => (await import('./node-command.js')).nodeCommand,
+  cluster: async () => (await import('./cluster-command.js')).clusterCommand,
+  get: async () => (await import('./get-command.js')).getCommand,
+  put: async () => (await import('./put-command.js')).putCommand,
+  delete: async () => (await import('./delete-command.js')).deleteCommand,
+  update: async () => (await import('./update-command.js')).updateCommand,
+  scan: async () => (await import('./scan-command.js')).scanCommand,
+  photos: async () => (await import('./photos-command.js')).photosCommand,
+  config: async () => (await import('./config-command.js')).configCommand,
+  check: async () => (await import('./check-command.js')).checkCommand,
+  demo: async () => (await import('./demo/demo-command.js')).demoCommand,
+};
 
 const EPILOGUE = `Exit codes: 0 ok, 1 failed without effect, 2 wrong usage or config, 3 partly done,
             4 unknown (a write may have had an effect), 5 key absent
@@ -30,6 +34,7 @@ Environment: TREFOIL_SEEDS = host:port,...   TREFOIL_DEBUG=1 shows stack traces 
 async function main(argv: readonly string[]): Promise<void> {
   quietWhenReaderLeaves();
   try {
+    const commands = await commandsFor(argv);
     await yargs(markPlainWords(argv))
       .scriptName('trefoil')
       .usage('$0 <command>\n\nA replicated key-value datastore.')
@@ -40,17 +45,7 @@ async function main(argv: readonly string[]): Promise<void> {
         'dot-notation': false,
         'duplicate-arguments-array': false,
       })
-      .command(nodeCommand)
-      .command(clusterCommand)
-      .command(getCommand)
-      .command(putCommand)
-      .command(deleteCommand)
-      .command(updateCommand)
-      .command(scanCommand)
-      .command(photosCommand)
-      .command(configCommand)
-      .command(checkCommand)
-      .command(demoCommand)
+      .command(commands)
       .completion('completion', 'print a script for shell completion: trefoil completion >> ~/.bashrc')
       .demandCommand(1, 'name a command')
       .strict()
@@ -70,6 +65,13 @@ async function main(argv: readonly string[]): Promise<void> {
   } catch (error) {
     reportFailure(error, { json: argv.includes('--json') });
   }
+}
+
+/** The command that the first word names; all of them for help, completion, and words that name none. */
+async function commandsFor([word = '']: readonly string[]): Promise<CommandModule[]> {
+  const named = Object.hasOwn(COMMANDS, word) ? COMMANDS[word] : undefined;
+  const load = named === undefined ? Object.values(COMMANDS) : [named];
+  return (await Promise.all(load.map((command) => command()))) as CommandModule[];
 }
 
 /** `trefoil scan | head`: when the reader has left, the rest is not wanted, and that is no failure. */
