@@ -4,7 +4,7 @@
  *
  *     register, cas-register, kv, mutex   linearizable
  *     counter, set, bank, long-fork       `workload`, Jepsen's own definition; the first three linearizable as well
- *     list-append                         the isolation levels; strict-serializable unless told, as elle-cli has it
+ *     list-append, rw-register            the isolation levels; strict-serializable unless told, as elle-cli has it
  *
  * Two traps lie between the projects whose histories we read. To Porcupine, a failed cas saw another value than its
  * `from`, and a read of nil saw that nothing was there; to Knossos neither tells anything. The format says whose
@@ -21,6 +21,7 @@ import { checkSet } from './objects/set.js';
 import { CONSISTENCY_DEFAULT, CONSISTENCY_LEVELS, consistencyNamed } from './transactions/consistency.js';
 import { checkListAppend } from './transactions/list-append.js';
 import { checkLongFork } from './transactions/long-fork.js';
+import { checkRwRegister } from './transactions/rw-register.js';
 import type { CheckBudget, Verdict } from './verdict.js';
 
 export const MODELS = [
@@ -33,6 +34,7 @@ export const MODELS = [
   'bank',
   'long-fork',
   'list-append',
+  'rw-register',
 ] as const;
 export type Model = (typeof MODELS)[number];
 
@@ -50,9 +52,13 @@ const LEVELS: Readonly<Record<Model, readonly string[]>> = {
     CONSISTENCY_DEFAULT,
     ...CONSISTENCY_LEVELS.filter((level) => level !== CONSISTENCY_DEFAULT),
   ],
+  'rw-register': [
+    CONSISTENCY_DEFAULT,
+    ...CONSISTENCY_LEVELS.filter((level) => level !== CONSISTENCY_DEFAULT),
+  ],
 };
 
-const isTransactional = (model: Model): boolean => model === 'list-append';
+const isTransactional = (model: Model): boolean => model === 'list-append' || model === 'rw-register';
 
 /** The level that is meant by a name, or by none. Throws `BadRequest` for one that the model cannot be held to. */
 export function levelOf(model: Model, name: string | undefined): string {
@@ -95,7 +101,7 @@ export function checkModel(operations: readonly Operation[], request: CheckReque
 
 function linearizable(operations: readonly Operation[], request: CheckRequest): Verdict {
   const { model } = request;
-  if (model === 'long-fork' || model === 'list-append')
+  if (model === 'long-fork' || model === 'list-append' || model === 'rw-register')
     throw new TrefoilError('BadRequest', `${model} has no linearizable form`);
   const porcupine = request.format === 'jepsen-log' || request.format === 'porcupine-kv';
   const failedCas = request.failedCas ?? (porcupine ? 'observes' : 'ignored');
@@ -136,6 +142,11 @@ function other(operations: readonly Operation[], request: CheckRequest): Verdict
       return checkLongFork(operations, {});
     case 'list-append':
       return checkListAppend(operations, { consistency: consistencyNamed(level) ?? CONSISTENCY_DEFAULT });
+    case 'rw-register':
+      return checkRwRegister(operations, {
+        consistency: consistencyNamed(level) ?? CONSISTENCY_DEFAULT,
+        ...initialOf(request),
+      });
     case 'register':
     case 'cas-register':
     case 'kv':

@@ -36,6 +36,7 @@ describe('levels', () => {
     ['bank', 'workload'],
     ['long-fork', 'workload'],
     ['list-append', 'strict-serializable'],
+    ['rw-register', 'strict-serializable'],
   ] as const)('%s means %s where none is named', (model, level) => {
     expect(levelOf(model, undefined)).toBe(level);
   });
@@ -64,6 +65,7 @@ describe('models and levels are judged by their own rules', () => {
   const stale = inTurn(['write', '1', '1'], ['write', '2', '2'], ['read', 'nil', '1']);
   const skew =
     '[{"process":0,"type":"invoke","f":"txn","value":[["r","x",null],["append","y",1]]},{"process":1,"type":"invoke","f":"txn","value":[["r","y",null],["append","x",1]]},{"process":0,"type":"ok","f":"txn","value":[["r","x",[]],["append","y",1]]},{"process":1,"type":"ok","f":"txn","value":[["r","y",[]],["append","x",1]]},{"process":2,"type":"invoke","f":"txn","value":[["r","x",null],["r","y",null]]},{"process":2,"type":"ok","f":"txn","value":[["r","x",[1]],["r","y",[1]]]}]';
+  const registerSkew = skew.replaceAll('append', 'w').replaceAll('[]', 'null').replaceAll('[1]', '1');
   const counted = inTurn(['add', '2', '2'], ['read', 'nil', '2']);
   const overlapping =
     '{:process 0 :type :invoke :f :add :value 2}{:process 1 :type :invoke :f :add :value 3}{:process 2 :type :invoke :f :read}{:process 2 :type :ok :f :read :value 1}{:process 0 :type :ok :f :add}{:process 1 :type :ok :f :add}';
@@ -113,6 +115,8 @@ describe('models and levels are judged by their own rules', () => {
     ['write skew', skew, 'list-append', undefined, 'invalid'],
     ['write skew', skew, 'list-append', 'serializable', 'invalid'],
     ['write skew', skew, 'list-append', 'snapshot-isolation', 'valid'],
+    ['write skew', registerSkew, 'rw-register', undefined, 'invalid'],
+    ['write skew', registerSkew, 'rw-register', 'snapshot-isolation', 'valid'],
   ])('%s: %#, %j as a %s at %s', (_name, text, model, consistency, verdict) => {
     expect(judge(text, model, consistency === undefined ? {} : { consistency })).toBe(verdict);
   });
