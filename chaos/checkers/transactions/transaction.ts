@@ -62,7 +62,9 @@ export function transactionsOf(
       }
       const [, key, value] = item as readonly Value[];
       if (kind === 'read' && told === undefined) continue;
-      micro.push({ kind, key: keys.idOf(key ?? null), value: value ?? null });
+      // Where a history keeps several databases apart, their keys have nothing to do with each other.
+      const whole = operation.key === undefined ? (key ?? null) : [operation.key, key ?? null];
+      micro.push({ kind, key: keys.idOf(whole), value: value ?? null });
     }
     all.push({ id: all.length, operation, outcome, micro });
   }
