@@ -143,6 +143,16 @@ const CASES: readonly Case<unknown>[] = [
     failed: (state, o) => (o.f === 'cas' && (o.input as readonly Value[])[0] === state ? undefined : state),
     options: { failedCasObserves: true },
   } satisfies Case<Value>),
+  some({
+    name: 'kv, appends only',
+    model: 'kv',
+    body: fc.oneof(
+      observation('get', fc.constantFrom('', 'a', 'b', 'ab', 'ba', 'aa', 'aba')),
+      body('append', letters),
+    ),
+    initials: [''],
+    apply: kv,
+  }),
   some({ name: 'kv', model: 'kv', body: kvBodies, initials: [''], apply: kv }),
   some({
     name: 'counter, upwards',

@@ -27,6 +27,7 @@ export function counterModel(operations: readonly Operation[], options: ModelOpt
     stateFollowsFromSteps: true,
     helps: (before, after, next) =>
       next.needs !== undefined && next.needs !== before && (!upwards || after <= next.needs),
+    ...(upwards ? { outgrown: (state: State, needed: State) => state > needed } : {}),
     observed: (required, pending) => (required.some((step) => step.observes) ? pending : []),
     unsettled: undefined,
     show: String,

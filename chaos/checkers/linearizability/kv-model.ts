@@ -10,12 +10,16 @@ import { identityOf, showValue, type Model, type ModelOptions, type State, type 
 
 export const KV_OPERATIONS = ['get', 'put', 'append', 'read', 'write'] as const;
 
-export function kvModel(options: ModelOptions): Model {
+export function kvModel(operations: readonly Operation[], options: ModelOptions): Model {
+  const grows = operations.every(({ f, outcome }) => outcome === 'fail' || (f !== 'put' && f !== 'write'));
   return {
     initial: textOf(options.initial ?? null),
     step: (operation) => kvStep(operation, options),
     commutes: false,
     stateFollowsFromSteps: false,
+    ...(grows
+      ? { outgrown: (state: State, needed: State) => !(needed as string).startsWith(state as string) }
+      : {}),
     observed,
     unsettled: undefined,
     show: (state) => showValue(state as string),

@@ -53,6 +53,8 @@ export interface Model {
    * Undefined where nothing is claimed: then every step is tried.
    */
   readonly helps?: (before: State, after: State, next: Step) => boolean;
+  /** Whether no steps at all lead from `state` to one that accepts an observation that needs `needed`. Of objects that only grow. */
+  readonly outgrown?: (state: State, needed: State) => boolean;
   /** The pending steps that may matter: one whose effect nobody saw can be left out. */
   readonly observed: (steps: readonly Step[], pending: readonly Step[]) => readonly Step[];
   /** The same object with nothing known of what it held before; undefined where the model has no such state. */

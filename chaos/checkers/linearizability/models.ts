@@ -40,7 +40,7 @@ export function modelOf(name: ModelName, operations: readonly Operation[], optio
     case 'cas-register':
       return registerModel(options);
     case 'kv':
-      return kvModel(options);
+      return kvModel(operations, options);
     case 'counter':
       return counterModel(operations, options);
     case 'set':

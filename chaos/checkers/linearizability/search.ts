@@ -7,7 +7,8 @@
  * - Of two open steps of one kind, the one that completes first goes first (pending ones complete never).
  * - A pending step that changes nothing stays out, and so does one that helps no step that could come next (`Model.helps`).
  * - Where changes commute, the same holds for certain ones, until they are the first to complete.
- * - Where the step that completes first needs a state that no chain of open steps leads to, nothing need be tried.
+ * - Where the step that completes first needs a state that no chain of open steps leads to, nothing need be tried; nor where
+ *   an object that only grows has outgrown what an open observation saw.
  * The step that completes first must be placed before anything else can be: what makes it acceptable is tried first.
  *
  * Bounded by steps and by estimated bytes; beyond either the answer is `exhausted`.
@@ -185,9 +186,13 @@ class Search {
       else if (after !== state && firstOfKind[kinds[n + alike]!] === -1) heads.push(alike);
     }
     // A step costs what it looked at: among many open ones, listing the choices is the work.
-    this.meter.stepsLeft -= (accepted.length + refused.length + heads.length * refused.length) >> 5;
+    this.meter.stepsLeft -= accepted.length + refused.length + heads.length;
     const needed = required[first]!;
-    if (needed.apply(state) === undefined && !this.reachable(needed.needs, state, accepted, refused, heads)) {
+    const { outgrown } = model;
+    if (
+      (needed.apply(state) === undefined && !this.reachable(needed.needs, state, accepted, refused, heads)) ||
+      (outgrown !== undefined && refused.some(({ needs }) => needs !== undefined && outgrown(state, needs)))
+    ) {
       for (const choice of accepted) firstOfKind[kinds[choice]!] = -1;
       return;
     }

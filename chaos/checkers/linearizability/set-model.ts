@@ -31,6 +31,9 @@ export function setModel(operations: readonly Operation[], options: ModelOptions
     helps: (before, after, next) =>
       next.needs !== undefined &&
       (((next.needs as bigint) ^ (before as bigint)) & ((before as bigint) ^ (after as bigint))) !== 0n,
+    ...(addsOnly
+      ? { outgrown: (state: State, needed: State) => ((state as bigint) & ~(needed as bigint)) !== 0n }
+      : {}),
     observed: (required, pending) => observed(required, pending),
     unsettled: undefined,
     show: (state) => showValue(elementsOf(state as bigint, elements)),
