@@ -129,8 +129,25 @@ function beginningAtZero(fromNil: Verdict, fromZero: Verdict): Verdict {
   return fromNil.validity === 'invalid' && fromZero.validity === 'unknown' ? fromZero : fromNil;
 }
 
+/** Workloads whose checkers pass over what they do not know: a history of another kind would be valid. */
+const SPOKEN: Partial<Record<Model, readonly string[]>> = {
+  counter: ['add', 'read'],
+  bank: ['transfer', 'read'],
+};
+
+function assertSpoken(operations: readonly Operation[], model: Model): void {
+  const known = SPOKEN[model];
+  const foreign = known && operations.find(({ f }) => !known.includes(f));
+  if (foreign !== undefined)
+    throw new TrefoilError(
+      'BadRequest',
+      `the workload ${model} has no operation ${foreign.f} (at #${foreign.invokedAt}); it has ${known?.join(' and ')}`,
+    );
+}
+
 function other(operations: readonly Operation[], request: CheckRequest): Verdict {
   const { model, level } = request;
+  assertSpoken(operations, model);
   switch (model) {
     case 'counter':
       return checkCounter(operations, initialNumberOf(request));

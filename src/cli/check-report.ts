@@ -19,15 +19,17 @@ export interface CheckedFile {
 /** For a person: the verdict on one line; of an invalid history the witness, indented. */
 export function checkLines({ file, verdict, history }: CheckedFile): string[] {
   const leftOut = [
-    ...(history === undefined || history.nemesisEvents === 0
-      ? []
-      : [`${history.nemesisEvents} events of nemeses`]),
-    ...(history === undefined || history.otherLines === 0 ? [] : [`${history.otherLines} other lines`]),
+    ...counted(history?.nemesisEvents, 'event of a nemesis', 'events of nemeses'),
+    ...counted(history?.otherLines, 'other line', 'other lines'),
   ];
   const suffix = leftOut.length === 0 ? '' : ` (left out: ${leftOut.join(', ')})`;
   const witness = verdict.validity === 'invalid' ? (verdict.witness?.lines ?? []) : [];
   const reason = verdict.reason.split('\n').join('; ');
   return [`${file}: ${verdict.validity}  ${reason}${suffix}`, ...witness.map((line) => `  ${line}`)];
+}
+
+function counted(count: number | undefined, one: string, many: string): string[] {
+  return count === undefined || count === 0 ? [] : [`${count} ${count === 1 ? one : many}`];
 }
 
 /** For a machine. `history` is null where the file could not be read. */

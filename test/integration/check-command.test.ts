@@ -44,7 +44,7 @@ describe('one line a file', () => {
     const [good, bad, ...witness] = lines(ran);
     expect(ran.code).toBe(1);
     expect(good).toMatch(/^good\.edn: valid {2}/);
-    expect(bad).toMatch(/^bad\.edn: invalid {2}.* \(left out: 1 events of nemeses\)$/);
+    expect(bad).toMatch(/^bad\.edn: invalid {2}.* \(left out: 1 event of a nemesis\)$/);
     expect(witness.length).toBeGreaterThan(0);
     for (const line of witness) expect(line).toMatch(/^ {2}\S?/);
   });

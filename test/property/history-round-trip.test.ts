@@ -87,3 +87,37 @@ describe('a history reads back as it was written', () => {
     );
   });
 });
+
+describe('a damaged history', () => {
+  const log = (e: HistoryEvent): string =>
+    `INFO  jepsen.util - ${e.process}\t:${e.type}\t:${e.f}\t${ednValue(e.value)}`;
+  const damage = fc.array(
+    fc.tuple(fc.nat(400), fc.nat(6), fc.string({ unit: 'binary-ascii', maxLength: 3 })),
+    {
+      minLength: 1,
+      maxLength: 3,
+    },
+  );
+
+  it.each([
+    ['EDN', ednLine],
+    ['JSON', jsonLine],
+    ['a log', log],
+  ] as const)('in %s is read or refused with its place, and never ends otherwise', (_name, line) => {
+    fc.assert(
+      fc.property(history, damage, (events, cuts) => {
+        let lines = events.map((e) => `${line(e)}\n`).join('');
+        for (const [at, length, put] of cuts) lines = lines.slice(0, at) + put + lines.slice(at + length);
+        try {
+          parseHistory(lines, { source: 'h', format: 'auto' });
+        } catch (error) {
+          expect(error).toMatchObject({
+            code: 'BadRequest',
+            message: expect.stringMatching(/^h:(\d+:)? /) as unknown,
+          });
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+});

@@ -122,6 +122,20 @@ describe('models and levels are judged by their own rules', () => {
   });
 });
 
+describe('a history of another kind', () => {
+  it.each([
+    ['counter', 'the workload counter has no operation txn (at #0); it has add and read'],
+    ['bank', 'the workload bank has no operation txn (at #0); it has transfer and read'],
+    ['register', 'The model register has no operation "txn"'],
+  ] as const)('is none of a %s', (model, message) => {
+    expect(() => judge(inTurn(['txn', '[]', '[]']), model)).toThrow(message);
+  });
+
+  it.each(['list-append', 'rw-register', 'set', 'long-fork'] as const)('tells nothing of a %s', (model) => {
+    expect(judge(inTurn(['cas', '[1 2]', '[1 2]']), model)).toBe('unknown');
+  });
+});
+
 describe('what a file does not say', () => {
   const failedCas = inTurn(['write', '1', '1'], ['cas', '[1 2]', '[1 2]', 'fail']);
   const nilRead = inTurn(['write', '1', '1'], ['read', 'nil', 'nil']);
