@@ -39,6 +39,8 @@ describe('a sloppy quorum', () => {
     expect(heldFor(cluster, standIns[1], homes[2])).toEqual([]);
     expect(cluster.gauge(standIns[0], 'standInHints')).toBe(1);
     expect(cluster.gauge(standIns[0], 'standInBytes')).toBeGreaterThan(1);
+    // Longer than any pause between attempts: what delivers is the word that the home is up.
+    await cluster.simulation.runFor(20_000);
     await bringBack(rig, homes[1], homes[2]);
     await handedOver(rig);
     expect(cluster.stored(homes[1], 'k')).toEqual(['v']);
@@ -182,6 +184,14 @@ describe('what a stand-in took', () => {
     const held = standIns.flatMap((standIn) => heldFor(cluster, standIn, homes[1]));
     expect(held.join(' ')).toContain('a');
     expect(held.join(' ')).toContain('b');
+    // And from both for the same home, one after the other.
+    const records = [homes[0], homes[2]].map((home) =>
+      cluster.world.disk(home).peek(cluster.placeOf('default', 'k')),
+    );
+    for (const [i, from] of [homes[0], homes[2]].entries()) {
+      await bringHold(rig, standIns[0], from, { home: homes[1], key: 'k', record: records[i] as Uint8Array });
+    }
+    expect(heldFor(cluster, standIns[0], homes[1])).toEqual(['k=a|b']);
     cluster.world.network.heal();
     await bringBack(rig, homes[1]);
     await handedOver(rig);
@@ -213,6 +223,24 @@ describe('what a stand-in took', () => {
     cluster.world.network.calm();
     await handedOver(rig);
     expect(cluster.stored(home, 'k')).toEqual(['second']);
+  });
+
+  it('brings nothing back that was deleted meanwhile', async () => {
+    const rig = await sloppyRig(26);
+    const { cluster, homes, standIns, client } = rig;
+    await loseTwoHomes(rig);
+    const { context } = await cluster.settle(client.put('k', 'old'));
+    expect(heldFor(cluster, standIns[0], homes[1])).toEqual(['k=old']);
+    cluster.crash(standIns[0]);
+    await bringBack(rig, homes[1], homes[2]);
+    await cluster.converge(20_000);
+    await cluster.settle(client.put('k', null, { context, write: 'all' }));
+    await bringBack(rig, standIns[0]);
+    expect(heldFor(cluster, standIns[0], homes[1])).toEqual(['k=old']);
+    await handedOver(rig);
+    await cluster.converge(20_000);
+    for (const home of homes) expect(cluster.stored(home, 'k')).toEqual([null]);
+    expect((await cluster.settle(client.get('k', { read: 'all' }))).values).toEqual([]);
   });
 
   it('is delivered though the namespace is strict by then, and nothing new is taken', async () => {
