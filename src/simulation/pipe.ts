@@ -59,6 +59,7 @@ export class Pipe {
   readonly #path: Path;
   readonly #label: string;
   readonly #end: PipeEnd;
+  #labels = { from: '', to: '', of: new Map<string, string>() };
   #queue: Sent[] = [];
   #bytes = 0;
   #lineFreeMs = 0;
@@ -201,7 +202,15 @@ export class Pipe {
     this.#end.receive(packet);
   }
 
-  #labelOf(what: string): string {
-    return `${this.#path.from}>${this.#path.to} ${this.#label} ${what}`;
+  /** Built once for each kind while the ends are the same: it is asked for every packet. */
+  #labelOf(what: Packet['kind'] | 'late'): string {
+    const { from, to } = this.#path;
+    if (from !== this.#labels.from || to !== this.#labels.to) this.#labels = { from, to, of: new Map() };
+    let label = this.#labels.of.get(what);
+    if (label === undefined) {
+      label = `${from}>${to} ${this.#label} ${what}`;
+      this.#labels.of.set(what, label);
+    }
+    return label;
   }
 }
