@@ -127,6 +127,8 @@ function complete(open: OpenOperation, event: RawEvent, position: number): void 
     throw new EventFault(
       `${name(event)} completes on key ${event.key} what it invoked on key ${open.key ?? 'none'}`,
     );
+  // A read-modify-write knows only in the end what it has seen.
+  if (event.seen !== undefined) open.seen = event.seen;
   if (event.type === 'info') return;
   open.outcome = event.type === 'ok' ? 'ok' : 'fail';
   open.completedAt = position;

@@ -19,6 +19,8 @@ export interface PlannedOperation {
   readonly f: string;
   readonly key?: string;
   readonly value: Value;
+  /** Writes without a context, whatever its client knows of the key. */
+  readonly blind?: boolean;
 }
 
 export interface WorkloadOptions {
@@ -48,11 +50,16 @@ export interface Completion {
 
 /** One client at work. A new one after its process was reconnected remembers nothing. */
 export interface WorkloadClient {
-  /**
-   * Does one operation. Never rejects for what the database answers: that is a completion. `seen` is called, before anything is
-   * sent, with the values that the operation may supersede, where the workload knows them.
-   */
-  perform(operation: PlannedOperation, seen: (values: readonly Value[]) => void): Promise<Completion>;
+  /** Does one operation. Never rejects for what the database answers: that is a completion. */
+  perform(operation: PlannedOperation, log: OperationLog): Promise<Completion>;
+}
+
+/** What a client tells the history while an operation is under way. */
+export interface OperationLog {
+  /** Before anything is sent: the values that the operation may supersede. The latest word counts. */
+  seen(values: readonly Value[]): void;
+  /** The operation tries again by another write, of this value: what it wrote before may have effect or not. */
+  again(value: Value): void;
 }
 
 export interface Workload {

@@ -23,6 +23,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<unknown>>> = {
   photos: async () => (await import('./photos-command.js')).photosCommand,
   config: async () => (await import('./config-command.js')).configCommand,
   check: async () => (await import('./check-command.js')).checkCommand,
+  sim: async () => (await import('./sim/sim-command.js')).simCommand,
   demo: async () => (await import('./demo/demo-command.js')).demoCommand,
 };
 

@@ -59,10 +59,10 @@ export function checkAcknowledgedKept(
   });
 }
 
-/** The writes whose value the final read shows, or whose absence it explains. Latest first, so that successors are settled. */
+/** The writes whose value the final read shows, or whose absence it explains. Successors first, so that theirs is settled. */
 export function accountedFor(ledger: KeyLedger, final: ReadEntry): ReadonlySet<WriteEntry> {
   const accounted = new Set<WriteEntry>();
-  for (const write of ledger.writes.toReversed()) {
+  for (const write of ledger.latestFirst) {
     const explained = write.successors.some(
       (successor) => successor.value === null || accounted.has(successor),
     );

@@ -39,6 +39,8 @@ export interface KeyLedger {
   readonly key: string;
   /** By invocation, failed ones too. */
   readonly writes: readonly WriteEntry[];
+  /** The same, every write after those that had seen it; not simply by invocation, since an update may see what began after it did. */
+  readonly latestFirst: readonly WriteEntry[];
   /** By what `identityOf` gives for their values. */
   readonly byValue: ReadonlyMap<unknown, WriteEntry>;
   /** Those that were answered, by invocation, the final one too. */
@@ -134,11 +136,13 @@ class LedgerDraft {
       byValue.set(identity, write);
     }
     this.#link(byValue);
-    this.#supersede();
+    const latestFirst = successorsFirst(this.#writes);
+    supersede(latestFirst);
     const reads = this.#reads.map((read) => readEntry(read, byValue));
     return {
       key: this.#key,
       writes: this.#writes,
+      latestFirst,
       byValue,
       reads,
       final: reads.findLast((read) => read.operation.process === judge),
@@ -156,17 +160,39 @@ class LedgerDraft {
       }
     }
   }
+}
 
-  /** Latest first: who had seen a write was invoked after it, so that its own fate is known by then. */
-  #supersede(): void {
-    for (const write of this.#writes.toReversed()) {
-      if (write.operation.outcome === 'fail') continue;
-      const { completedAt } = write.operation;
-      const by = completedAt < supersededAt(write) ? write : write.supersededBy;
-      if (by === undefined) continue;
-      for (const earlier of write.seen) {
-        if (by.operation.completedAt < supersededAt(earlier)) earlier.supersededBy = by;
+/** By depth-first search without recursion: a write is taken once all its successors are. */
+function successorsFirst(writes: readonly WriteDraft[]): WriteDraft[] {
+  const ordered: WriteDraft[] = [];
+  const begun = new Set<WriteDraft>();
+  for (const write of writes.toReversed()) {
+    if (begun.has(write)) continue;
+    begun.add(write);
+    const trail = [{ write, next: 0 }];
+    for (let at = trail.at(-1); at !== undefined; at = trail.at(-1)) {
+      const successor = at.write.successors[at.next++];
+      if (successor === undefined) {
+        ordered.push(at.write);
+        trail.pop();
+      } else if (!begun.has(successor)) {
+        begun.add(successor);
+        trail.push({ write: successor, next: 0 });
       }
+    }
+  }
+  return ordered;
+}
+
+/** Of each write the acknowledged one that superseded it first. The fate of who had seen it is known by then. */
+function supersede(latestFirst: readonly WriteDraft[]): void {
+  for (const write of latestFirst) {
+    if (write.operation.outcome === 'fail') continue;
+    const { completedAt } = write.operation;
+    const by = completedAt < supersededAt(write) ? write : write.supersededBy;
+    if (by === undefined) continue;
+    for (const earlier of write.seen) {
+      if (by.operation.completedAt < supersededAt(earlier)) earlier.supersededBy = by;
     }
   }
 }

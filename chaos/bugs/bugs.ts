@@ -1,0 +1,14 @@
+/** Every planted bug, by name. */
+import { TrefoilError } from '../../src/core/errors.js';
+import { LEADERLESS_BUGS } from './leaderless-bugs.js';
+import type { PlantedBug } from './planted-bug.js';
+
+export const PLANTED_BUGS: readonly PlantedBug[] = [...LEADERLESS_BUGS];
+
+/** Throws `BadRequest` for a name that none has. */
+export function bugNamed(name: string): PlantedBug {
+  const bug = PLANTED_BUGS.find((one) => one.name === name);
+  if (bug !== undefined) return bug;
+  const names = PLANTED_BUGS.map((one) => one.name).join(', ');
+  throw new TrefoilError('BadRequest', `there is no planted bug ${name}; they are: ${names}`);
+}

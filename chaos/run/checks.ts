@@ -1,0 +1,74 @@
+/**
+ * The checks of an experiment, by name: which checker, over which operations. All see the final reads too, which
+ * are the process `judge`.
+ */
+import type { GroupCopies } from '../../src/simulation/copies.js';
+import { checkBank } from '../checkers/objects/bank.js';
+import { checkLinearizable } from '../checkers/linearizability/check-linearizable.js';
+import { checkAcknowledgedKept } from '../checkers/promises/acknowledged-kept.js';
+import { checkConvergence } from '../checkers/promises/convergence.js';
+import { checkCounterTotal } from '../checkers/promises/counter-total.js';
+import { checkFreshness } from '../checkers/promises/freshness.js';
+import { checkLastWriterWins } from '../checkers/promises/last-writer-wins.js';
+import { checkLostUpdates } from '../checkers/promises/lost-updates.js';
+import { checkNoDoubledEffect } from '../checkers/promises/no-doubled-effect.js';
+import { checkNoResurrection } from '../checkers/promises/no-resurrection.js';
+import { checkNothingFromNowhere } from '../checkers/promises/nothing-from-nowhere.js';
+import { checkSessionReads } from '../checkers/promises/session-reads.js';
+import { checkSetElements } from '../checkers/promises/set-elements.js';
+import { checkListAppend } from '../checkers/transactions/list-append.js';
+import { worstOf, type CheckBudget, type Verdict } from '../checkers/verdict.js';
+import type { Experiment } from '../experiments/experiment.js';
+import type { HistoryEvent, Operation } from '../history/history.js';
+import { operationsOf } from '../history/pairing.js';
+import type { CheckName } from './check-names.js';
+
+export interface CheckResult {
+  /** A name of `CHECK_NAMES`, or what every run must do: `runs`, `served`, `deterministic`. */
+  readonly name: CheckName | 'runs' | 'served' | 'deterministic';
+  readonly promised: boolean;
+  readonly verdict: Verdict;
+}
+
+/** A run must not take minutes because a history is hard to place. */
+const BUDGET: CheckBudget = { stepsMax: 2_000_000, bytesMax: 64 * 1024 * 1024 };
+
+interface Evidence {
+  readonly operations: readonly Operation[];
+  readonly copies: readonly GroupCopies[];
+}
+
+const CHECKERS: Readonly<Record<CheckName, (evidence: Evidence) => Verdict>> = {
+  converged: ({ copies }) => converged(copies),
+  'acknowledged-kept': ({ operations }) => checkAcknowledgedKept(operations),
+  'no-resurrection': ({ operations }) => checkNoResurrection(operations),
+  'nothing-from-nowhere': ({ operations }) => checkNothingFromNowhere(operations),
+  'no-doubled-effect': ({ operations }) => checkNoDoubledEffect(operations),
+  freshness: ({ operations }) => checkFreshness(operations),
+  'read-your-writes': ({ operations }) => checkSessionReads(operations, 'read-your-writes'),
+  'monotonic-reads': ({ operations }) => checkSessionReads(operations, 'monotonic-reads'),
+  'lost-updates': ({ operations }) => checkLostUpdates(operations),
+  'last-writer-wins': ({ operations }) => checkLastWriterWins(operations),
+  'counter-total': ({ operations }) => checkCounterTotal(operations),
+  'set-elements': ({ operations }) => checkSetElements(operations),
+  'bank-total': ({ operations }) => checkBank(operations, {}),
+  linearizable: ({ operations }) =>
+    checkLinearizable(operations, { model: 'register', nilReads: 'absent', budget: BUDGET }),
+  serializable: ({ operations }) => checkListAppend(operations, { consistency: 'serializable' }),
+};
+
+export function runChecks(
+  { checks }: Experiment,
+  history: readonly HistoryEvent[],
+  copies: readonly GroupCopies[],
+): CheckResult[] {
+  const evidence = { operations: operationsOf(history), copies };
+  const named = (names: readonly CheckName[], promised: boolean): CheckResult[] =>
+    names.map((name) => ({ name, promised, verdict: CHECKERS[name](evidence) }));
+  return [...named(checks.promised, true), ...named(checks.reported, false)];
+}
+
+function converged(copies: readonly GroupCopies[]): Verdict {
+  const verdicts = copies.map(({ replicas }) => checkConvergence(replicas));
+  return worstOf(verdicts, `the replicas of all ${String(copies.length)} groups agree byte for byte`);
+}

@@ -1,0 +1,72 @@
+/** What a worker does with a task: a run, the shrinking of one that failed, or the replay of what is left of it. */
+import { checkExperiment, type Experiment } from '../experiments/experiment.js';
+import { decodeFailure, encodeFailure, failedCheck } from './failure-file.js';
+import { planRun, type Plan } from './plan.js';
+import { shrinkPlan } from './shrink.js';
+import { simulate, type RunResult } from './simulate.js';
+import { TREFOIL_VERSION } from './version.js';
+import type { WorkerAnswer, WorkerTask } from './worker-messages.js';
+
+type TaskOf<Type extends WorkerTask['type']> = Extract<WorkerTask, { readonly type: Type }>;
+
+export async function doTask(task: WorkerTask): Promise<WorkerAnswer> {
+  switch (task.type) {
+    case 'run':
+      return ran(task.id, await run(task));
+    case 'shrink':
+      return shrink(task);
+    case 'replay': {
+      const { experiment, seed, plan } = decodeFailure(task.failure, 'the failure file');
+      return ran(task.id, await simulate({ experiment, seed, plan }));
+    }
+  }
+}
+
+function ran(id: number, { history: _history, ...summary }: RunResult): WorkerAnswer {
+  return { id, type: 'ran', summary, history: null };
+}
+
+/** With `twice`, a seed that does not replay is a failure of its own. */
+async function run(task: TaskOf<'run'>): Promise<RunResult> {
+  const experiment = checkExperiment(task.experiment, 'the experiment');
+  const { seed } = task;
+  const result = await simulate({ experiment, seed });
+  if (!task.twice) return result;
+  const again = await simulate({ experiment, seed });
+  if (again.traceHash === result.traceHash) return result;
+  const reason = `two runs of one seed differ: ${result.traceHash} and ${again.traceHash}`;
+  const check = {
+    name: 'deterministic',
+    promised: true,
+    verdict: { validity: 'invalid', reason },
+  } as const;
+  return { ...result, verdict: 'invalid', checks: [check, ...result.checks] };
+}
+
+async function shrink({ id, experiment: file, seed, bug, runsMax }: TaskOf<'shrink'>): Promise<WorkerAnswer> {
+  const experiment: Experiment = checkExperiment(file, 'the experiment');
+  const drawn = planRun(experiment, seed);
+  const runPlan = (plan: Plan): Promise<RunResult> => simulate({ experiment, seed, plan });
+  const failed = failedCheck(await runPlan(drawn))?.name;
+  const { plan, runs } = await shrinkPlan(drawn, {
+    runsMax,
+    fails: async (candidate) =>
+      failed !== undefined && failedCheck(await runPlan(candidate))?.name === failed,
+  });
+  const result = await runPlan(plan);
+  const check = failedCheck(result);
+  const failure = encodeFailure({
+    trefoil: TREFOIL_VERSION,
+    node: process.version,
+    experiment,
+    seed,
+    bug,
+    plan,
+    drawn: { faults: drawn.faults.length, operations: drawn.operations.length },
+    check: check?.name ?? 'none: it did not fail again',
+    reason: check?.verdict.reason ?? '',
+    witness: check?.verdict.witness?.lines ?? [],
+    traceHash: result.traceHash,
+  });
+  return { id, type: 'shrunk', failure, runs };
+}

@@ -1,0 +1,279 @@
+/**
+ * One run of an experiment on virtual time:
+ *
+ *     start ──▶ fault phase: clients work, faults come and go ──▶ healing: all is repaired ──▶ agreed? ──▶ final reads ──▶ checks
+ *
+ * The nodes and clients are the real ones. Everything that happens follows from the experiment, the seed and the plan
+ * (which follows from both, unless one is given), so a run can be repeated exactly: `traceHash` says that it was.
+ *
+ * Agreement is judged before the final reads, because those ask all replicas and would repair what they find.
+ */
+import { performance } from 'node:perf_hooks';
+import { TrefoilError } from '../../src/core/errors.js';
+import type { Database } from '../../src/client/api.js';
+import { SimulatedCluster } from '../../src/simulation/cluster.js';
+import type { GroupCopies } from '../../src/simulation/copies.js';
+import type { Validity } from '../checkers/verdict.js';
+import { clusterConfigText, type Experiment } from '../experiments/experiment.js';
+import { beginFault, isInstant, type EndFault } from '../faults/apply-fault.js';
+import type { Fault } from '../faults/fault.js';
+import type { HistoryEvent } from '../history/history.js';
+import type { PlannedOperation, WorkloadClient } from '../workloads/workload.js';
+import { WORKLOADS } from '../workloads/workloads.js';
+import { runChecks, type CheckResult } from './checks.js';
+import { planRun, workloadOptions, type Plan } from './plan.js';
+import { HistoryRecorder } from './recorder.js';
+
+/** How long the final reads may take, each. */
+const FINAL_READ_MS_MAX = 10_000;
+
+/** Time that clients get, past the fault phase, to end what they began: their own budget and something over. */
+const LAST_CALLS_MS = 5_000;
+
+export interface SimulateOptions {
+  readonly experiment: Experiment;
+  readonly seed: number;
+  /** What the seed draws, where absent. */
+  readonly plan?: Plan;
+  /** Sees the cluster before anything runs in it. */
+  readonly prepare?: (cluster: SimulatedCluster) => void;
+}
+
+export interface RunResult {
+  readonly experiment: string;
+  readonly seed: number;
+  /** The worst of the promised checks. */
+  readonly verdict: Validity;
+  /** The promised checks first. */
+  readonly checks: readonly CheckResult[];
+  readonly traceHash: string;
+  readonly virtualMs: number;
+  readonly realMs: number;
+  /** Operations that were begun, final reads included. */
+  readonly operations: number;
+  readonly outcomes: { readonly ok: number; readonly fail: number; readonly info: number };
+  /** Planned operations whose client was still busy when the fault phase ended. */
+  readonly notBegun: number;
+  readonly faults: number;
+  /** The sums of all nodes' counters at the end. */
+  readonly counters: Readonly<Record<string, number>>;
+  readonly history: readonly HistoryEvent[];
+}
+
+export async function simulate(options: SimulateOptions): Promise<RunResult> {
+  const startedMs = performance.now();
+  const run = new Run(options);
+  const checks = await run.checks();
+  return run.result(checks, performance.now() - startedMs);
+}
+
+class Run {
+  readonly #experiment: Experiment;
+  readonly #seed: number;
+  readonly #plan: Plan;
+  readonly #cluster: SimulatedCluster;
+  readonly #history: HistoryRecorder;
+  /** Faults that have begun and not ended. */
+  readonly #ending = new Set<EndFault>();
+  #beganMs = 0;
+  #notBegun = 0;
+  #checks: CheckResult[] = [];
+
+  constructor({ experiment, seed, plan, prepare }: SimulateOptions) {
+    this.#experiment = experiment;
+    this.#seed = seed;
+    this.#plan = plan ?? planRun(experiment, seed);
+    this.#cluster = new SimulatedCluster({
+      seed,
+      config: clusterConfigText(experiment),
+      drain: () => new Promise((resolve) => setImmediate(resolve)),
+    });
+    prepare?.(this.#cluster);
+    this.#history = new HistoryRecorder(experiment.workload.clients, () => this.#nowMs());
+  }
+
+  /** Runs all phases. What fails on the way is a finding, not an error: the seed found it. */
+  async checks(): Promise<readonly CheckResult[]> {
+    try {
+      await this.#cluster.start();
+      await this.#faultPhase();
+      const copies = await this.#heal();
+      await this.#finalReads();
+      this.#checks.push(...runChecks(this.#experiment, this.#history.events, copies));
+    } catch (error) {
+      this.#fail('runs', error);
+    }
+    return this.#checks;
+  }
+
+  result(checks: readonly CheckResult[], realMs: number): RunResult {
+    const { events } = this.#history;
+    const ended = (type: HistoryEvent['type']): number => events.filter((e) => e.type === type).length;
+    const promised = checks.filter((check) => check.promised).map(({ verdict }) => verdict.validity);
+    return {
+      experiment: this.#experiment.name,
+      seed: this.#seed,
+      verdict: promised.includes('invalid') ? 'invalid' : promised.includes('unknown') ? 'unknown' : 'valid',
+      checks,
+      traceHash: this.#cluster.simulation.traceHash(),
+      virtualMs: this.#cluster.simulation.nowMs(),
+      realMs,
+      operations: ended('invoke'),
+      outcomes: { ok: ended('ok'), fail: ended('fail'), info: ended('info') },
+      notBegun: this.#notBegun,
+      faults: this.#plan.faults.length,
+      counters: this.#counters(),
+      history: events,
+    };
+  }
+
+  // --- The fault phase -------------------------------------------------------------------------------
+
+  async #faultPhase(): Promise<void> {
+    const { clients } = this.#experiment.workload;
+    const options = workloadOptions(this.#experiment);
+    const workload = WORKLOADS[this.#experiment.workload.name];
+    const databases = await this.#cluster.settle(
+      Promise.all(Array.from({ length: clients }, (_, i) => this.#cluster.connect(`c${String(i)}`))),
+    );
+    this.#beganMs = this.#cluster.simulation.nowMs();
+    for (const fault of this.#plan.faults) this.#scheduleFault(fault);
+    const work = databases.map((database, i) =>
+      this.#work(
+        workload.client(database, options),
+        this.#plan.operations.filter(({ client }) => client === i),
+      ),
+    );
+    const { durationMs } = this.#experiment;
+    await this.#cluster.simulation.run({ untilMs: this.#beganMs + durationMs });
+    await this.#cluster.settle(Promise.all(work), options.timeoutMs + LAST_CALLS_MS);
+    await this.#closeAll(databases);
+  }
+
+  #scheduleFault(fault: Fault): void {
+    const { simulation } = this.#cluster;
+    simulation.schedule(fault.atMs, `begin ${fault.fault}`, () => {
+      const end = beginFault(this.#cluster, fault);
+      if (isInstant(fault)) return;
+      this.#ending.add(end);
+      simulation.schedule(fault.forMs, `end ${fault.fault}`, () => {
+        this.#ending.delete(end);
+        void end();
+      });
+    });
+  }
+
+  /** One client: each operation at its time, or when the one before it is done. */
+  async #work(client: WorkloadClient, operations: readonly PlannedOperation[]): Promise<void> {
+    for (const operation of operations) {
+      if (operation.atMs > this.#nowMs()) await this.#cluster.sleep(operation.atMs - this.#nowMs());
+      if (this.#nowMs() > this.#experiment.durationMs) {
+        this.#notBegun++;
+        continue;
+      }
+      await this.#perform(client, operation);
+    }
+  }
+
+  async #perform(client: WorkloadClient, operation: PlannedOperation, process?: string): Promise<boolean> {
+    const open = this.#history.begin(operation, process);
+    const completion = await client.perform(operation, open);
+    open.complete(completion);
+    return completion.type === 'ok';
+  }
+
+  /** Clients that go on after their work could write into what is being judged. */
+  async #closeAll(databases: readonly Database[]): Promise<void> {
+    await this.#cluster.settle(Promise.all(databases.map((database) => database.close())));
+    databases.forEach((_, i) => {
+      this.#cluster.disconnect(`c${String(i)}`);
+    });
+  }
+
+  // --- Healing ---------------------------------------------------------------------------------------
+
+  /** Ends every fault, starts every node, and waits for agreement. */
+  async #heal(): Promise<readonly GroupCopies[]> {
+    const cluster = this.#cluster;
+    const { withinMs } = this.#experiment.heal;
+    const untilMs = cluster.simulation.nowMs() + withinMs;
+    await cluster.settle(Promise.all([...this.#ending].map((end) => end())), withinMs);
+    await cluster.settle(Promise.all(cluster.names.map((name) => cluster.restart(name))), withinMs);
+    await cluster.allReachable(withinMs);
+    await this.#recountDamaged();
+    try {
+      await cluster.converge(untilMs - cluster.simulation.nowMs());
+    } catch (error) {
+      this.#fail('converged', error);
+    }
+    return cluster.copies();
+  }
+
+  /** A record whose bits have flipped on disk, and that nobody reads, is found by the count that follows a start. */
+  async #recountDamaged(): Promise<void> {
+    const cluster = this.#cluster;
+    const damaged = new Set(
+      this.#plan.faults.flatMap((f) =>
+        f.fault === 'rotten-record' || f.fault === 'flipping-reads' ? [f.node] : [],
+      ),
+    );
+    for (const name of damaged) {
+      await cluster.settle(cluster.stop(name));
+      await cluster.settle(cluster.restart(name));
+      await cluster.allReachable();
+    }
+  }
+
+  /** Every key can be read from all replicas, and what they say is the end of the history. */
+  async #finalReads(): Promise<void> {
+    const workload = WORKLOADS[this.#experiment.workload.name];
+    const options = {
+      ...workloadOptions(this.#experiment),
+      read: 'all' as const,
+      session: false,
+      timeoutMs: FINAL_READ_MS_MAX,
+    };
+    const judge = workload.client(await this.#cluster.settle(this.#cluster.connect('judge')), options);
+    const unanswered: string[] = [];
+    for (const read of workload.finalReads(options)) {
+      const ok = await this.#cluster.settle(this.#perform(judge, read, 'judge'));
+      if (!ok) unanswered.push(read.key ?? read.f);
+    }
+    this.#checks.push({
+      name: 'served',
+      promised: true,
+      verdict:
+        unanswered.length === 0
+          ? { validity: 'valid', reason: 'after healing every key is read from all replicas' }
+          : { validity: 'invalid', reason: `after healing no answer for ${unanswered.join(', ')}` },
+    });
+  }
+
+  #fail(name: CheckResult['name'], error: unknown): void {
+    if (!(error instanceof Error)) throw error;
+    const trace = error instanceof TrefoilError ? [] : (error.stack ?? '').split('\n').slice(1, 6);
+    this.#checks.push({
+      name,
+      promised: true,
+      verdict: {
+        validity: 'invalid',
+        reason: error.message,
+        witness: { lines: trace.map((line) => line.trim()), operations: [] },
+      },
+    });
+  }
+
+  #counters(): Record<string, number> {
+    const sums: Record<string, number> = {};
+    for (const name of this.#cluster.names) {
+      if (!this.#cluster.running(name)) continue;
+      const { counters } = this.#cluster.node(name).status();
+      for (const [counter, value] of Object.entries(counters)) sums[counter] = (sums[counter] ?? 0) + value;
+    }
+    return sums;
+  }
+
+  #nowMs(): number {
+    return this.#cluster.simulation.nowMs() - this.#beganMs;
+  }
+}

@@ -1,0 +1,23 @@
+/** How workloads reach their namespace: bound to a session where the experiment asks for one, with its levels. */
+import type { Database, Namespace } from '../../src/client/api.js';
+import type { QuorumLevel } from '../../src/cluster/cluster-map.js';
+import type { WorkloadOptions } from './workload.js';
+
+export function namespaceOf<T>(database: Database, options: WorkloadOptions): Namespace<T> {
+  const namespace = database.namespace<T>(options.namespace);
+  return options.session ? namespace.in(database.session()) : namespace;
+}
+
+/** The levels of single requests, where they differ from the namespace's own, and the time budget. */
+export function levelsOf(options: WorkloadOptions): {
+  readonly timeoutMs: number;
+  readonly read?: QuorumLevel;
+  readonly write?: QuorumLevel;
+} {
+  const { read, write, timeoutMs } = options;
+  return {
+    timeoutMs,
+    ...(read === undefined ? {} : { read }),
+    ...(write === undefined ? {} : { write }),
+  };
+}
