@@ -287,6 +287,18 @@ describe('faults of a process', () => {
     expect(happened[3]).toBe('510 quick');
   });
 
+  it('a pause in the middle of an event holds that one too', async () => {
+    world.slowCpu('a', 40);
+    node.timers.after(10, note('event'));
+    await world.simulation.runFor(20);
+    const resume = world.pause('a');
+    await world.simulation.runFor(480);
+    expect(happened).toEqual([]);
+    resume();
+    await world.simulation.runFor(100);
+    expect(happened).toEqual(['540 event']);
+  });
+
   it('clocks: skews add up, drift, and end', async () => {
     const trueMs = (): number => Math.floor(1_767_225_600_000 + world.simulation.nowMs());
     const error = (): number => node.clock.wallMs() - trueMs();
