@@ -2,7 +2,8 @@
  * What `trefoil check` can be asked: which checker judges a model at a consistency level, and what a file leaves
  * unsaid.
  *
- *     register, cas-register, kv, mutex   linearizable
+ *     register, cas-register              linearizable, sequential, causal, the four session guarantees
+ *     kv, mutex                           linearizable
  *     counter, set, bank, long-fork       `workload`, Jepsen's own definition; the first three linearizable as well
  *     list-append, rw-register            the isolation levels; strict-serializable unless told, as elle-cli has it
  *
@@ -14,6 +15,9 @@ import { TrefoilError } from '../../src/core/errors.js';
 import { unreachable } from '../../src/core/invariant.js';
 import type { HistoryFormat } from '../history/detect-format.js';
 import type { Operation, Value } from '../history/history.js';
+import { checkCausal } from './consistency/causal.js';
+import { checkSequential } from './consistency/sequential.js';
+import { checkSessionGuarantee } from './consistency/session-guarantees.js';
 import { checkLinearizable } from './linearizability/check-linearizable.js';
 import { checkBank } from './objects/bank.js';
 import { checkCounter } from './objects/counter.js';
@@ -38,10 +42,20 @@ export const MODELS = [
 ] as const;
 export type Model = (typeof MODELS)[number];
 
+const REGISTER_LEVELS = [
+  'linearizable',
+  'sequential',
+  'causal',
+  'read-your-writes',
+  'monotonic-reads',
+  'monotonic-writes',
+  'writes-follow-reads',
+];
+
 /** What each model can be held to; the first is meant where none is named. */
 const LEVELS: Readonly<Record<Model, readonly string[]>> = {
-  register: ['linearizable'],
-  'cas-register': ['linearizable'],
+  register: REGISTER_LEVELS,
+  'cas-register': REGISTER_LEVELS,
   kv: ['linearizable'],
   counter: ['workload', 'linearizable'],
   set: ['workload', 'linearizable'],
@@ -129,8 +143,10 @@ function beginningAtZero(fromNil: Verdict, fromZero: Verdict): Verdict {
   return fromNil.validity === 'invalid' && fromZero.validity === 'unknown' ? fromZero : fromNil;
 }
 
-/** Workloads whose checkers pass over what they do not know: a history of another kind would be valid. */
+/** Of checkers that pass over what they do not know: a history of another kind would be valid. */
 const SPOKEN: Partial<Record<Model, readonly string[]>> = {
+  register: ['read', 'write'],
+  'cas-register': ['read', 'write', 'cas'],
   counter: ['add', 'read'],
   bank: ['transfer', 'read'],
 };
@@ -141,7 +157,7 @@ function assertSpoken(operations: readonly Operation[], model: Model): void {
   if (foreign !== undefined)
     throw new TrefoilError(
       'BadRequest',
-      `the workload ${model} has no operation ${foreign.f} (at #${foreign.invokedAt}); it has ${known?.join(' and ')}`,
+      `the model ${model} has no operation ${foreign.f} (at #${foreign.invokedAt}); it has ${known?.join(', ')}`,
     );
 }
 
@@ -149,6 +165,9 @@ function other(operations: readonly Operation[], request: CheckRequest): Verdict
   const { model, level } = request;
   assertSpoken(operations, model);
   switch (model) {
+    case 'register':
+    case 'cas-register':
+      return registerAt(operations, request);
     case 'counter':
       return checkCounter(operations, initialNumberOf(request));
     case 'set':
@@ -164,14 +183,36 @@ function other(operations: readonly Operation[], request: CheckRequest): Verdict
         consistency: consistencyNamed(level) ?? CONSISTENCY_DEFAULT,
         ...initialOf(request),
       });
-    case 'register':
-    case 'cas-register':
     case 'kv':
     case 'mutex':
       throw new TrefoilError('BadRequest', `${model} is held to linearizable only`);
     default:
       return unreachable(model);
   }
+}
+
+/** Nobody's habit makes a nil here other than absent: unless told otherwise, a session that finds its write gone has lost it. */
+function registerAt(all: readonly Operation[], request: CheckRequest): Verdict {
+  const { level } = request;
+  const operations = request.nilReads === 'unknown' ? all.filter((operation) => !isNilRead(operation)) : all;
+  const options = { ...initialOf(request), ...budgetOf(request) };
+  switch (level) {
+    case 'sequential':
+      return checkSequential(operations, options);
+    case 'causal':
+      return checkCausal(operations, options);
+    case 'read-your-writes':
+    case 'monotonic-reads':
+    case 'monotonic-writes':
+    case 'writes-follow-reads':
+      return checkSessionGuarantee(operations, level, options);
+    default:
+      throw new TrefoilError('BadRequest', `${request.model} cannot be held to ${level}`);
+  }
+}
+
+function isNilRead({ f, outcome, output }: Operation): boolean {
+  return f === 'read' && outcome === 'ok' && output === null;
 }
 
 function initialOf({ initial }: CheckRequest): { readonly initial?: Value } {

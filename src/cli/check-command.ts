@@ -87,7 +87,8 @@ export const checkCommand: CommandModule<object, CheckArguments> = {
             text === undefined ? undefined : parseValue(once(text), '--initial'),
         })
         .option('nil-reads', {
-          describe: 'what a read of nil says; by default absent in logs of Jepsen and in kv, else unknown',
+          describe:
+            'what a read of nil says; by default unknown for linearizable in EDN and JSON, else absent',
           choices: NIL_READS,
           requiresArg: true,
           coerce: once,

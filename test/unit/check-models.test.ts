@@ -66,12 +66,29 @@ describe('models and levels are judged by their own rules', () => {
   const skew =
     '[{"process":0,"type":"invoke","f":"txn","value":[["r","x",null],["append","y",1]]},{"process":1,"type":"invoke","f":"txn","value":[["r","y",null],["append","x",1]]},{"process":0,"type":"ok","f":"txn","value":[["r","x",[]],["append","y",1]]},{"process":1,"type":"ok","f":"txn","value":[["r","y",[]],["append","x",1]]},{"process":2,"type":"invoke","f":"txn","value":[["r","x",null],["r","y",null]]},{"process":2,"type":"ok","f":"txn","value":[["r","x",[1]],["r","y",[1]]]}]';
   const registerSkew = skew.replaceAll('append', 'w').replaceAll('[]', 'null').replaceAll('[1]', '1');
+  const twoWrites =
+    '{:process 0 :type :invoke :f :write :value 1}{:process 0 :type :ok :f :write :value 1}{:process 0 :type :invoke :f :write :value 2}{:process 0 :type :ok :f :write :value 2}';
+  const reads = (process: number, value: number): string =>
+    `{:process ${process} :type :invoke :f :read}{:process ${process} :type :ok :f :read :value ${value}}`;
+  const ownWrite = twoWrites + reads(0, 1);
+  const backInTime = twoWrites + reads(5, 2) + reads(5, 1);
   const counted = inTurn(['add', '2', '2'], ['read', 'nil', '2']);
   const overlapping =
     '{:process 0 :type :invoke :f :add :value 2}{:process 1 :type :invoke :f :add :value 3}{:process 2 :type :invoke :f :read}{:process 2 :type :ok :f :read :value 1}{:process 0 :type :ok :f :add}{:process 1 :type :ok :f :add}';
 
   it.each<[string, string, Model, string | undefined, string]>([
     ['a stale read', stale, 'register', undefined, 'invalid'],
+    ['a stale read', stale, 'register', 'sequential', 'valid'],
+    ['a stale read', stale, 'register', 'causal', 'valid'],
+    ['a stale read', stale, 'register', 'monotonic-reads', 'valid'],
+    ['a read before an own write', ownWrite, 'register', 'read-your-writes', 'invalid'],
+    ['a read before an own write', ownWrite, 'register', 'causal', 'invalid'],
+    ['a read before an own write', ownWrite, 'cas-register', 'causal', 'invalid'],
+    ['a read before an own write', ownWrite, 'register', 'sequential', 'invalid'],
+    ['a read before an own write', ownWrite, 'register', 'monotonic-writes', 'valid'],
+    ['a read before an own write', ownWrite, 'register', 'writes-follow-reads', 'valid'],
+    ['a session that goes back in time', backInTime, 'register', 'monotonic-reads', 'invalid'],
+    ['a session that goes back in time', backInTime, 'register', 'read-your-writes', 'valid'],
     [
       'a locked lock',
       inTurn(['acquire', 'nil', 'nil'], ['acquire', 'nil', 'nil']),
@@ -124,11 +141,17 @@ describe('models and levels are judged by their own rules', () => {
 
 describe('a history of another kind', () => {
   it.each([
-    ['counter', 'the workload counter has no operation txn (at #0); it has add and read'],
-    ['bank', 'the workload bank has no operation txn (at #0); it has transfer and read'],
+    ['counter', 'the model counter has no operation txn (at #0); it has add, read'],
+    ['bank', 'the model bank has no operation txn (at #0); it has transfer, read'],
     ['register', 'The model register has no operation "txn"'],
   ] as const)('is none of a %s', (model, message) => {
     expect(() => judge(inTurn(['txn', '[]', '[]']), model)).toThrow(message);
+  });
+
+  it('is none of a register at another level', () => {
+    expect(() => judge(inTurn(['txn', '[]', '[]']), 'register', { consistency: 'causal' })).toThrow(
+      'the model register has no operation txn (at #0); it has read, write',
+    );
   });
 
   it.each(['list-append', 'rw-register', 'set', 'long-fork'] as const)('tells nothing of a %s', (model) => {
@@ -161,6 +184,14 @@ describe('what a file does not say', () => {
     expect(judge(nilRead, 'register', { nilReads: 'absent' })).toBe('invalid');
     expect(judge(asLog(failedCas), 'cas-register', { failedCas: 'ignored' })).toBe('valid');
     expect(judge(asLog(nilRead), 'cas-register', { nilReads: 'unknown' })).toBe('valid');
+  });
+
+  it('is no nil of a session, unless it is said', () => {
+    const lost =
+      '{:process 0 :type :invoke :f :write :value 1}{:process 0 :type :ok :f :write :value 1}{:process 0 :type :invoke :f :read}{:process 0 :type :ok :f :read :value nil}';
+    expect(judge(lost, 'register')).toBe('valid');
+    expect(judge(lost, 'register', { consistency: 'read-your-writes' })).toBe('invalid');
+    expect(judge(lost, 'register', { consistency: 'read-your-writes', nilReads: 'unknown' })).toBe('valid');
   });
 
   it('is whether a cas-register begins as nil or at 0: one is invalid if it is so from both', () => {
