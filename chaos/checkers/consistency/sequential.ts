@@ -6,11 +6,11 @@
  *
  *   refute   order what must be ordered, until nothing is added: a write before the read that follows it comes before
  *            the write the read shows; a read of an older value comes before a newer write. A cycle is a proof
- *   search   otherwise place operations one by one, reads as soon as they can be, and go back where no write can be
+ *   search   once little is left to order, place operations one by one, reads as soon as they can be, and go back where no write can be
  *            placed. An order found is a proof, too; a budget spent is `unknown`
  */
 import type { Operation } from '../../history/history.js';
-import { CHECK_BUDGET_DEFAULT, type Verdict, type Witness } from '../verdict.js';
+import { CHECK_BUDGET_DEFAULT, type CheckBudget, type Verdict, type Witness } from '../verdict.js';
 import { baseGraph, isBefore, lastKnown, overBudget, type ConsistencyOptions } from './causal.js';
 import { accessesOf, CausalPast, type KeyAccesses } from './causal-past.js';
 import { cycleWitness, tellNode, thinAirVerdict } from './cycle-witness.js';
@@ -22,7 +22,7 @@ import {
   type RegisterHistory,
   type RegisterNode,
 } from './register-history.js';
-import { findSequence } from './sequence-search.js';
+import { findSequence, type Search } from './sequence-search.js';
 
 /** Rounds of ordering. Most histories settle in three or four; what is left after so many is the search's. */
 const ROUNDS_MAX = 20;
@@ -34,7 +34,8 @@ export function checkSequential(operations: readonly Operation[], options: Consi
   const refused = thinAirVerdict(history) ?? overBudget(history, budget);
   if (refused !== undefined) return refused;
   const graph = baseGraph(history);
-  const sorted = saturate(history, graph);
+  const settled = saturate(history, graph, budget);
+  const { sorted } = settled;
   if (sorted.length < graph.size) {
     const cycle = graph.cycle(sorted);
     return {
@@ -43,7 +44,7 @@ export function checkSequential(operations: readonly Operation[], options: Consi
       witness: cycleWitness(history, cycle),
     };
   }
-  const found = findSequence(history, graph, budget);
+  const found = settled.found ?? findSequence(history, graph, budget);
   const what = `over ${history.nodes.length} operations of ${history.chains.length} processes`;
   switch (found.end) {
     case 'found':
@@ -81,9 +82,22 @@ function deadEnd(history: RegisterHistory, longest: readonly number[]): Witness 
 
 const LEFT_TOLD_MAX = 10;
 
-/** Adds edges until none follows any more; the sorted nodes, fewer than all where there is a cycle. */
-function saturate(history: RegisterHistory, graph: OrderGraph): Int32Array {
+interface Settled {
+  /** The nodes in an order that keeps every edge; fewer than all where there is a cycle. */
+  readonly sorted: Int32Array;
+  /** Of a search that came to an end before everything was ordered. */
+  readonly found?: Search;
+}
+
+/** A round that adds fewer edges than one in so many has left little to order. */
+const FEW_EDGES = 20;
+/** Steps for each operation of a search that is tried before everything is ordered: it ends at once, or is too early. */
+const EARLY_STEPS_PER_OPERATION = 8;
+
+/** Adds edges until none follows any more, or until so few do that a search finds an order without them. */
+function saturate(history: RegisterHistory, graph: OrderGraph, budget: CheckBudget): Settled {
   const accesses = accessesOf(history);
+  const early = { ...budget, stepsMax: Math.min(budget.stepsMax, graph.size * EARLY_STEPS_PER_OPERATION) };
   let sorted = graph.sorted();
   for (let round = 0; round < ROUNDS_MAX && sorted.length === graph.size; round++) {
     const before = graph.edges;
@@ -95,10 +109,14 @@ function saturate(history: RegisterHistory, graph: OrderGraph): Int32Array {
         orderNewer(history, graph, past, reader, ofChain);
       }
     }
-    if (graph.edges === before) break;
+    const added = graph.edges - before;
+    if (added === 0) break;
     sorted = graph.sorted();
+    if (added * FEW_EDGES > before || sorted.length < graph.size) continue;
+    const found = findSequence(history, graph, early);
+    if (found.end === 'found') return { sorted, found };
   }
-  return sorted;
+  return { sorted };
 }
 
 /** The write that the reader's past holds came before the one it shows. */
