@@ -33,6 +33,7 @@ export function exitCodeOf(error: TrefoilError): ExitCode {
     case 'KeyTooLarge':
     case 'ValueTooLarge':
     case 'UnknownNamespace':
+    case 'Unsupported':
       return EXIT.usage;
     case 'Internal':
       return EXIT.failed;

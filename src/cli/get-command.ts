@@ -1,6 +1,7 @@
 /** `trefoil get KEY`: the value on stdout and nothing else, so that it can be redirected. */
 import type { CommandModule } from 'yargs';
-import type { Entry } from '../client/api.js';
+import type { Database, Entry } from '../client/api.js';
+import type { ConflictPolicy } from '../core/views.js';
 import { withDatabase } from './connect.js';
 import { cliContext, type CliContext } from './context.js';
 import {
@@ -29,29 +30,49 @@ export const getCommand: CommandModule<object, GetArguments> = {
     }),
   handler: async (argv) => {
     const context = cliContext(argv);
-    const entry = await withDatabase(argv, (db) =>
-      db.namespace(argv.namespace).get(argv.key, callOptions(argv.key, argv)),
-    );
+    const { entry, conflict } = await withDatabase(argv, async (db) => ({
+      entry: await db.namespace(argv.namespace).get(argv.key, callOptions(argv.key, argv)),
+      conflict: conflictOf(db, argv.namespace),
+    }));
     if (entry.siblings.length === 0) endWith(EXIT.notFound);
-    if (context.json) context.printJson(entryJson(entry));
-    else printEntry(context, argv.namespace, entry);
+    if (context.json) context.printJson(entryJson(entry, conflict));
+    else printEntry(context, argv.namespace, entry, conflict);
   },
 };
 
-/** An entry as `--json` prints it, here and in `scan` and `update`. */
-export function entryJson(entry: Entry<unknown>): Record<string, unknown> {
+/** The conflict policy of a namespace, which says what its entries are. */
+export function conflictOf(db: Database, namespace: string): ConflictPolicy {
+  return db.map.namespaces.find(({ name }) => name === namespace)?.conflict ?? 'siblings';
+}
+
+/** An entry as `--json` prints it, here and in `scan` and `update`. Plain reads show a set's elements as siblings. */
+export function entryJson(
+  entry: Entry<unknown>,
+  conflict: ConflictPolicy = 'siblings',
+): Record<string, unknown> {
+  const siblings = entry.siblings.map(jsonValue);
+  const value = entry.value === undefined ? null : jsonValue(entry.value);
   return {
     key: entry.key,
-    value: entry.value === undefined ? null : jsonValue(entry.value),
-    siblings: entry.siblings.map(jsonValue),
+    ...(conflict === 'set'
+      ? { elements: siblings }
+      : conflict === 'counter'
+        ? { value }
+        : { value, siblings }),
     context: contextText(entry.context),
     ...(entry.explain === undefined ? {} : { explain: entry.explain }),
   };
 }
 
-function printEntry(context: CliContext, namespace: string, entry: Entry<unknown>): void {
+function printEntry(
+  context: CliContext,
+  namespace: string,
+  entry: Entry<unknown>,
+  conflict: ConflictPolicy,
+): void {
   const [only] = entry.siblings;
   if (entry.siblings.length === 0) context.note(`absent: ${entry.key}`);
+  else if (conflict === 'set') entry.siblings.forEach((element) => context.print(valueLine(element)));
   else if (entry.siblings.length > 1) printSiblings(context, namespace, entry);
   else if (only instanceof Uint8Array) process.stdout.write(only);
   else context.print(typeof only === 'string' ? only : valueLine(only));

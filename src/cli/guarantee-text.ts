@@ -1,5 +1,13 @@
 /** What a namespace's settings mean, in the words of whoever will live with them. */
 import { quorumSize, type NamespaceEntry } from '../cluster/cluster-map.js';
+import type { ConflictPolicy } from '../core/views.js';
+
+const CONFLICT_TEXT: Readonly<Record<ConflictPolicy, string>> = {
+  siblings: 'concurrent writes are all kept as siblings until the application resolves them',
+  lww: 'of concurrent writes the last one wins, the others are counted',
+  counter: 'concurrent increments all count; one whose outcome is unknown counts once or not at all',
+  set: 'concurrent adds are all kept; an add wins over a concurrent remove',
+};
 
 /** Whether every read meets every acknowledged write. With sloppy quorums only a read of all replicas does. */
 export function quorumsOverlap(namespace: NamespaceEntry): boolean {
@@ -22,9 +30,7 @@ export function guaranteeText(namespace: NamespaceEntry): string[] {
     namespace.sloppy
       ? `writes go on with ${down(replicas - 1)} of a partition down, as far as there are stand-ins; reads with ${down(replicas - r)}`
       : `writes go on with ${down(replicas - w)} of a partition down, reads with ${down(replicas - r)}`,
-    namespace.conflict === 'siblings'
-      ? 'concurrent writes are all kept as siblings until the application resolves them'
-      : 'of concurrent writes the last one wins, the others are counted',
+    CONFLICT_TEXT[namespace.conflict],
     ...(namespace.durability === 'buffered'
       ? ['buffered: a crash of the machine may take back acknowledged writes']
       : []),

@@ -79,6 +79,9 @@ export function recorded(db: Database, ledger: Ledger): Database {
   return {
     namespace: <T>(name: string, options?: NamespaceOptions<T>) =>
       new RecordedNamespace(db.namespace<T>(name, options), options?.codec ?? msgpackCodec<T>(), ledger),
+    // What they acknowledge has no value of its own that could be read back.
+    counter: (name) => db.counter(name),
+    set: (name, options) => db.set(name, options),
     session: (token) => db.session(token),
     get map() {
       return db.map;

@@ -3,10 +3,11 @@ import { once } from 'node:events';
 import type { CommandModule } from 'yargs';
 import type { Entry } from '../client/api.js';
 import { TrefoilError } from '../core/errors.js';
+import type { ConflictPolicy } from '../core/views.js';
 import { withDatabase } from './connect.js';
 import { cliContext } from './context.js';
 import { dataOptions, readOption, type DataArguments, type ReadArguments } from './data-options.js';
-import { entryJson } from './get-command.js';
+import { conflictOf, entryJson } from './get-command.js';
 import { valueLine } from './value-text.js';
 
 type ScanArguments = DataArguments &
@@ -40,19 +41,20 @@ export const scanCommand: CommandModule<object, ScanArguments> = {
         ...(argv.limit === undefined ? {} : { limit: argv.limit }),
         ...(argv.read === undefined ? {} : { read: argv.read }),
       });
+      const conflict = conflictOf(db, argv.namespace);
       for await (const entry of entries) {
-        if (context.json) context.printJson(argv.keys ? { key: entry.key } : entryJson(entry));
-        else context.print(argv.keys ? valueLine(entry.key) : scanLine(entry));
+        if (context.json) context.printJson(argv.keys ? { key: entry.key } : entryJson(entry, conflict));
+        else context.print(argv.keys ? valueLine(entry.key) : scanLine(entry, conflict));
         if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain');
       }
     });
   },
 };
 
-/** Key and value on one line, parted by a tab; siblings parted by ` | `. */
-export function scanLine(entry: Entry<unknown>): string {
+/** Key and value on one line, parted by a tab; siblings, and elements of a set, parted by ` | `. */
+export function scanLine(entry: Entry<unknown>, conflict: ConflictPolicy = 'siblings'): string {
   const values = entry.siblings.map((value, index) =>
-    entry.siblings.length > 1 ? `[${index}] ${valueLine(value)}` : valueLine(value),
+    entry.siblings.length > 1 && conflict !== 'set' ? `[${index}] ${valueLine(value)}` : valueLine(value),
   );
   return `${valueLine(entry.key)}\t${values.join(' | ')}`;
 }

@@ -157,6 +157,76 @@ export interface Namespace<T> {
   in(session: Session): Namespace<T>;
 }
 
+/** For writes to counters and sets. */
+export type ChangeOptions = Pick<WriteOptions, 'write'> & CallOptions;
+
+/** For what takes away: without `context`, the call reads first, at the level `read`. */
+export type RemoveOptions = ChangeOptions & ReadOptions & Pick<WriteOptions, 'context'>;
+
+export interface Changed {
+  readonly key: string;
+  /** Covers this change and what its writer had seen. undefined: there was never anything to take away. */
+  readonly context: Context | undefined;
+  /** Present when it was asked for. */
+  readonly explain?: Explanation;
+}
+
+export interface CounterEntry {
+  readonly key: string;
+  /** The total; 0 where the counter is absent or deleted. */
+  readonly value: number;
+  /** undefined: nothing was ever seen of the key. */
+  readonly context: Context | undefined;
+  readonly explain?: Explanation;
+}
+
+/** The counters of a namespace with `conflict: counter`. Elsewhere every call rejects with `Unsupported`. */
+export interface Counter {
+  readonly name: string;
+  /**
+   * Adds a whole number, also a negative one; 1 where absent. Concurrent increments all count. Each counts once, or
+   * not at all where the outcome is `failed`; where it is `unknown`, one or the other. A retry never counts again.
+   */
+  increment(key: string, by?: number, options?: ChangeOptions): Promise<Changed>;
+  get(key: string, options?: ReadOptions): Promise<CounterEntry>;
+  /** Takes away every increment that a read has seen; concurrent ones stay and count from 0. */
+  delete(key: string, options?: RemoveOptions): Promise<Changed>;
+  /** The counters that are there, in key order; see {@link Namespace.scan}. */
+  scan(options?: ScanOptions): AsyncIterableIterator<CounterEntry>;
+  /** The same namespace, its calls bound to a session. */
+  in(session: Session): Counter;
+}
+
+export interface SetEntry<T> {
+  readonly key: string;
+  /** Each once, in an order that means nothing. Empty where the set is absent. */
+  readonly elements: readonly T[];
+  /** undefined: nothing was ever seen of the key. */
+  readonly context: Context | undefined;
+  readonly explain?: Explanation;
+}
+
+/**
+ * The sets of a namespace with `conflict: set`. Elsewhere every call rejects with `Unsupported`.
+ *
+ * Two elements are the same if the codec makes the same bytes of them. A set holds 1,024 elements and 2 MiB at most.
+ */
+export interface ElementSet<T> {
+  readonly name: string;
+  /** Adds elements that may be there already. An add wins over a concurrent remove. Rejects with `SetTooLarge`. */
+  add(key: string, elements: readonly T[], options?: ChangeOptions): Promise<Changed>;
+  /** Removes elements as a read has seen them: what is added concurrently stays. */
+  remove(key: string, elements: readonly T[], options?: RemoveOptions): Promise<Changed>;
+  get(key: string, options?: ReadOptions): Promise<SetEntry<T>>;
+  has(key: string, element: T, options?: ReadOptions): Promise<boolean>;
+  /** Removes all elements that a read has seen. */
+  delete(key: string, options?: RemoveOptions): Promise<Changed>;
+  /** The sets that have elements, in key order; see {@link Namespace.scan}. */
+  scan(options?: ScanOptions): AsyncIterableIterator<SetEntry<T>>;
+  /** The same namespace, its calls bound to a session. */
+  in(session: Session): ElementSet<T>;
+}
+
 /**
  * Read-your-writes and monotonic reads over every namespace it is used with. It remembers the contexts of
  * `SESSION_CONTEXTS_MAX` (10,000) keys; a key that it had to forget is read from so many replicas that they
@@ -175,6 +245,10 @@ export interface NamespaceOptions<T> {
 export interface Database {
   /** Costs nothing and sends nothing; calls of a namespace that does not exist reject with `UnknownNamespace`. */
   namespace<T = unknown>(name: string, options?: NamespaceOptions<T>): Namespace<T>;
+  /** The counters of a namespace with `conflict: counter`. */
+  counter(name: string): Counter;
+  /** The sets of a namespace with `conflict: set`. */
+  set<T = unknown>(name: string, options?: NamespaceOptions<T>): ElementSet<T>;
   /** A new session, or one that continues from a token. Throws `BadRequest` for a text that is none. */
   session(token?: string): Session;
   /** The newest map known. */

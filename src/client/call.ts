@@ -61,14 +61,16 @@ export class Call implements Carried {
 
   get bytesEstimate(): number {
     const { operation } = this.spec;
-    return 64 + (operation.type === 'put' ? (operation.value?.length ?? 0) + operation.key.length : 0);
+    if (operation.type === 'put') return 64 + operation.key.length + (operation.value?.length ?? 0);
+    if (operation.type !== 'change' || operation.change.kind === 'increment') return 64;
+    return operation.change.elements.reduce((bytes, e) => bytes + 5 + e.length, 64 + operation.key.length);
   }
 
   request(id: number): ClientRequest {
     this.requestId = id;
     this.#sent = true;
     const { target, operation, explain, deadlineMs } = this.spec;
-    const repeated = this.#uncertain > 0 && operation.type === 'put';
+    const repeated = this.#uncertain > 0 && (operation.type === 'put' || operation.type === 'change');
     return {
       type: 'request',
       id,
@@ -129,11 +131,16 @@ export class Call implements Carried {
     if (target.type === 'node') return `status of ${target.node}`;
     if (operation.type === 'scan') return `scan of ${target.namespace}/${target.partition}`;
     if (operation.type === 'status') return 'status';
-    const verb = operation.type === 'put' && operation.value === null ? 'delete' : operation.type;
-    return `${verb} of ${JSON.stringify(operation.key.slice(0, 80))} in ${target.namespace}`;
+    return `${verbOf(operation)} of ${JSON.stringify(operation.key.slice(0, 80))} in ${target.namespace}`;
   }
 
   #isWrite(): boolean {
-    return this.spec.operation.type === 'put';
+    const { type } = this.spec.operation;
+    return type === 'put' || type === 'change';
   }
+}
+
+function verbOf(operation: ClientOperation): string {
+  if (operation.type === 'change') return operation.change.kind;
+  return operation.type === 'put' && operation.value === null ? 'delete' : operation.type;
 }

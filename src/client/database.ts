@@ -7,15 +7,26 @@ import { TrefoilError } from '../core/errors.js';
 import { REQUEST_TIMEOUT_MS_DEFAULT, SDK_CLOSE_MS_MAX } from '../core/limits.js';
 import type { StatusResult } from '../protocol/messages.js';
 import type { ClientRuntime } from '../runtime/runtime.js';
-import type { CallOptions, ConnectOptions, Database, Namespace, NamespaceOptions, Session } from './api.js';
+import type {
+  CallOptions,
+  ConnectOptions,
+  Counter,
+  Database,
+  ElementSet,
+  Namespace,
+  NamespaceOptions,
+  Session,
+} from './api.js';
 import { checkTimeoutMs, parseSeed } from './call-options.js';
 import { Caller } from './caller.js';
 import { msgpackCodec } from './codec.js';
+import { KeyCalls, type DatabaseParts } from './key-calls.js';
 import { KeyTurns } from './key-turns.js';
-import { NamespaceHandle, type DatabaseParts } from './namespace.js';
+import { NamespaceHandle } from './namespace.js';
 import { Operations } from './operations.js';
 import { Router } from './router.js';
 import { ClientSession } from './session.js';
+import { CounterHandle, ElementSetHandle } from './typed-namespace.js';
 
 const SESSION_ID_LENGTH = 20;
 
@@ -99,7 +110,15 @@ class TrefoilDatabase implements Database {
   }
 
   namespace<T = unknown>(name: string, options: NamespaceOptions<T> = {}): Namespace<T> {
-    return new NamespaceHandle<T>(this.#parts, name, options.codec ?? msgpackCodec<T>());
+    return new NamespaceHandle<T>(new KeyCalls(this.#parts, name), options.codec ?? msgpackCodec<T>());
+  }
+
+  counter(name: string): Counter {
+    return new CounterHandle(new KeyCalls(this.#parts, name));
+  }
+
+  set<T = unknown>(name: string, options: NamespaceOptions<T> = {}): ElementSet<T> {
+    return new ElementSetHandle<T>(new KeyCalls(this.#parts, name), options.codec ?? msgpackCodec<T>());
   }
 
   session(token?: string): Session {

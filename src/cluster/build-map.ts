@@ -6,13 +6,15 @@
  * folders are each node's own affair, and a map is sent to clients.
  *
  * Data never moves today, so whatever decides where stored data lies must stay from one map to the next:
- * the strategy, partitions and replicas of each namespace, and the nodes that hold each partition. All else
- * may change with the epoch: addresses, quorum levels, policies, durability, new namespaces. The order of a
+ * the strategy, partitions and replicas of each namespace, and the nodes that hold each partition; and a typed
+ * conflict policy, since its payloads mean nothing to others. All else may change with the epoch: addresses,
+ * quorum levels, `siblings` and `lww`, durability, new namespaces. The order of a
  * partition's replicas may change too: it says who is asked first, not who holds the data.
  */
 import { TrefoilError } from '../core/errors.js';
 import { hashText } from '../core/hash.js';
 import { compareKeys } from '../core/text-order.js';
+import { isTyped } from '../core/views.js';
 import {
   findNamespace,
   replicasOf,
@@ -28,6 +30,9 @@ const ENCODING = 'trefoil-map-1';
 
 /** What may not change of a namespace that holds data. */
 const FIXED_FIELDS = ['strategy', 'partitions', 'replicas'] as const;
+
+/** A typed policy reads what is stored in its own way, so nothing else may have written it. */
+const TYPED_FIXED_FIELDS = [...FIXED_FIELDS, 'conflict'] as const;
 
 /** The map that a config means: nodes by id, namespaces by name, replicas as placement proposes them. */
 export function buildClusterMap(config: ClusterConfig): ClusterMap {
@@ -119,11 +124,14 @@ function namespaceChanges(before: NamespaceEntry, proposed: ClusterMap): string[
       `namespace ${before.name} holds data and is missing from the config: put it back (${fixedFields(before)})`,
     ];
   }
-  return FIXED_FIELDS.filter((field) => after[field] !== before[field]).map(
-    (field) =>
-      `namespace ${before.name} holds data stored with ${field}: ${before[field]}, the config says ${after[field]}: ` +
-      `set it back, or use a new namespace`,
-  );
+  const fixed = isTyped(before.conflict) || isTyped(after.conflict) ? TYPED_FIXED_FIELDS : FIXED_FIELDS;
+  return fixed
+    .filter((field) => after[field] !== before[field])
+    .map(
+      (field) =>
+        `namespace ${before.name} holds data stored with ${field}: ${before[field]}, the config says ${after[field]}: ` +
+        `set it back, or use a new namespace`,
+    );
 }
 
 function fixedFields(namespace: NamespaceEntry): string {

@@ -3,6 +3,8 @@
  * what its settings cannot keep. A check looks only at fields that were read well; the others have been
  * reported already.
  */
+import { SIBLINGS_MAX } from '../core/limits.js';
+import { isTyped } from '../core/views.js';
 import { quorumSize, type QuorumLevel } from './cluster-map.js';
 import type { ConfigEntry } from './config-fields.js';
 import type { NamespaceFields, NodeFields } from './config-schema.js';
@@ -42,6 +44,7 @@ export function checkNamespaces(
     checkReplicas(namespace, nodeCount, problems);
     checkQuorums(namespace, problems);
     checkSloppy(namespace, nodeCount, problems);
+    checkTyped(namespace, problems);
     checkGuarantee(namespace, problems);
   }
 }
@@ -118,6 +121,25 @@ function checkSloppy(
     line: namespace.lineOf('sloppy'),
     reason: `${namespace.label}: sloppy: true needs nodes beyond the replicas: ${why}; add nodes or set it to false`,
   });
+}
+
+/** What a typed policy has no meaning for, and what would wear it out. */
+function checkTyped(namespace: ConfigEntry<NamespaceFields>, problems: Problem[]): void {
+  const { conflict, ttl, durability } = namespace.values;
+  if (conflict === undefined || !isTyped(conflict)) return;
+  const cannot = `${namespace.label}: conflict: ${conflict} does not go with`;
+  if (ttl !== undefined && ttl > 0) {
+    const why =
+      conflict === 'counter' ? 'a sum cannot forget a part of itself' : 'its elements do not expire';
+    problems.push({ line: namespace.lineOf('ttl'), reason: `${cannot} ttl: ${why}; leave ttl out` });
+  }
+  if (conflict === 'counter' && durability === 'buffered') {
+    const why = `every unclean stop of a node would leave one more sum in its counters, and they hold ${SIBLINGS_MAX}`;
+    problems.push({
+      line: namespace.lineOf('durability'),
+      reason: `${cannot} durability: buffered: ${why}; use sync`,
+    });
+  }
 }
 
 /** Read-your-writes needs every read to meet every acknowledged write, and that write to stay. */

@@ -152,7 +152,7 @@ export const namespaceSchema = z.object({
     .default(16),
   read: quorumLevel().default('quorum'),
   write: quorumLevel().default('quorum'),
-  conflict: choice(['siblings', 'lww']).default('siblings'),
+  conflict: choice(['siblings', 'lww', 'counter', 'set']).default('siblings'),
   durability: choice(['sync', 'buffered']).default('sync'),
   sloppy: z.boolean({ error: ({ input }) => `must be true or false, not ${shown(input)}` }).default(false),
   ttl: ttl.default(0),

@@ -33,12 +33,18 @@ export const ERRORS = {
   KeyTooLarge: entry('failed', false, 'Shorten the key; the limit is in the message.'),
   ValueTooLarge: entry('failed', false, 'Split the value, or store it elsewhere and keep a reference.'),
   BadContext: entry('failed', false, 'Pass the context that a read of this same key returned.'),
-  Unsupported: entry('failed', false, "Use an operation that the namespace's strategy offers."),
+  Unsupported: entry(
+    'failed',
+    false,
+    "Use an operation that the namespace's strategy and conflict policy offer.",
+  ),
   TooManySiblings: entry(
     'failed',
     false,
     'Read the key, resolve its siblings, and put the result with the context of that read.',
   ),
+  SetTooLarge: entry('failed', false, 'Remove elements, or spread them over several keys.'),
+  CounterOverflow: entry('failed', false, 'Count in larger units, or go on under another key.'),
   ConditionFailed: entry('failed', false, 'Read the key again and decide anew.'),
 
   // The connection
@@ -82,6 +88,11 @@ export const ERRORS = {
     'unknown',
     false,
     'Read the key to see whether the write arrived; the retry came too late to tell.',
+  ),
+  OperationUnconfirmed: entry(
+    'unknown',
+    true,
+    'Retry the same operation when more replicas can be asked: it took effect once or not at all.',
   ),
   SessionNotSatisfied: entry(
     'failed',

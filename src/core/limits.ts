@@ -54,11 +54,14 @@ export const REQUEST_TIMEOUT_MS_DEFAULT = 5_000;
 /** Siblings of one key at which a write is answered with a warning. */
 export const SIBLINGS_WARNING = 16;
 
-/** Siblings of one key at which a write that adds one is refused with `TooManySiblings`. */
+/** Siblings of one key at which a write that adds one is refused with `TooManySiblings`. Of a counter: incarnations that counted in it. */
 export const SIBLINGS_MAX = 64;
 
+/** Elements of one set at which an add of another is refused with `SetTooLarge`. */
+export const SET_ELEMENTS_MAX = 1024;
+
 /**
- * Bytes of values in one record at which a write that adds a sibling is refused with `TooManySiblings`. Coordinators that do
+ * Bytes of values in one record at which a write that adds a sibling is refused with `TooManySiblings`, to a set with `SetTooLarge`. Coordinators that do
  * not see each other may each go this far, so a merged record can be as many times larger as it has replicas.
  */
 export const RECORD_BYTES_MAX = 2 * 1024 * 1024;

@@ -67,21 +67,36 @@ export function sameOperation(a: OperationId, b: OperationId): boolean {
 /** The join of two records of one key. */
 export function mergeRecords(a: KeyRecord, b: KeyRecord): KeyRecord {
   if (a === b) return a;
-  const siblings: Sibling[] = [];
-  for (const mine of a.siblings) {
-    const theirs = b.siblings.find((s) => sameDot(s.dot, mine.dot));
-    if (theirs !== undefined) siblings.push(mergeSibling(mine, theirs));
-    else if (!covers(b.context, mine.dot)) siblings.push(mine);
-  }
-  for (const theirs of b.siblings) {
-    if (!covers(a.context, theirs.dot)) siblings.push(theirs);
-  }
-  siblings.sort((x, y) => compareDots(x.dot, y.dot));
+  const siblings = joinSiblings(a, b);
   return {
     context: join(a.context, b.context),
     siblings,
     recentOperations: latestSuperseded([a, b], siblings),
   };
+}
+
+/** Both lists are sorted by dot: one pass, since a set may hold a thousand siblings. */
+function joinSiblings(a: KeyRecord, b: KeyRecord): Sibling[] {
+  const siblings: Sibling[] = [];
+  let i = 0;
+  let j = 0;
+  for (;;) {
+    const mine = a.siblings[i];
+    const theirs = b.siblings[j];
+    if (mine === undefined && theirs === undefined) return siblings;
+    const order = mine === undefined ? 1 : theirs === undefined ? -1 : compareDots(mine.dot, theirs.dot);
+    if (order < 0) {
+      if (!covers(b.context, (mine as Sibling).dot)) siblings.push(mine as Sibling);
+      i++;
+    } else if (order > 0) {
+      if (!covers(a.context, (theirs as Sibling).dot)) siblings.push(theirs as Sibling);
+      j++;
+    } else {
+      siblings.push(mergeSibling(mine as Sibling, theirs as Sibling));
+      i++;
+      j++;
+    }
+  }
 }
 
 /** Both sides hold the write. They differ only where one has already turned it into a tombstone by expiry. */
@@ -117,13 +132,26 @@ export function contextBound(context: CausalContext): VersionVector {
  * elder siblings are unknown here would erase those on the next merge.
  */
 export function applyWrite(local: KeyRecord, seen: CausalContext, written: Sibling): KeyRecord {
-  const siblings = siblingsBeside(local, seen);
-  siblings.push(written);
-  siblings.sort((x, y) => compareDots(x.dot, y.dot));
+  const known = { ...local, context: join(local.context, seen.vector) };
+  return applyChange(known, siblingsBeside(local, seen), [written]);
+}
+
+/**
+ * A change of single siblings: `kept` of the record's own stay, `written` come beside them, sorted by dot. `mark` is a write that
+ * leaves no sibling: its dot joins the context and its operation is remembered, as if it had been superseded.
+ */
+export function applyChange(
+  local: KeyRecord,
+  kept: readonly Sibling[],
+  written: readonly Sibling[],
+  mark?: RecentOperation,
+): KeyRecord {
+  const siblings = [...kept, ...written].sort((x, y) => compareDots(x.dot, y.dot));
+  const marked = mark === undefined ? [] : [mark];
   return {
-    context: withDot(join(local.context, seen.vector), written.dot),
+    context: [...written, ...marked].reduce((context, w) => withDot(context, w.dot), local.context),
     siblings,
-    recentOperations: latestSuperseded([local], siblings),
+    recentOperations: latestSuperseded([local, { ...EMPTY_RECORD, recentOperations: marked }], siblings),
   };
 }
 

@@ -5,7 +5,17 @@
 import { sameOperation, type KeyRecord, type Sibling } from './record.js';
 import { compareDots, type Dot } from './version-vector.js';
 
-export type ConflictPolicy = 'siblings' | 'lww';
+/** Policies for opaque values. */
+export type ValuePolicy = 'siblings' | 'lww';
+
+/** Policies whose payloads core understands: `counter.ts`, `element-set.ts`. */
+export type TypedPolicy = 'counter' | 'set';
+
+export type ConflictPolicy = ValuePolicy | TypedPolicy;
+
+export function isTyped(policy: ConflictPolicy): policy is TypedPolicy {
+  return policy === 'counter' || policy === 'set';
+}
 
 export interface RecordView {
   /** What the reader gets: live values only, sorted by dot. More than one only under `siblings`. */
@@ -21,7 +31,7 @@ export interface RecordView {
  * lowest dot while none of its dots is superseded, and not at all once one is. Going by the lowest dot alone
  * would bring a value back that somebody had read under the other dot and overwritten.
  */
-export function viewRecord(record: KeyRecord, policy: ConflictPolicy, wallMs: number): RecordView {
+export function viewRecord(record: KeyRecord, policy: ValuePolicy, wallMs: number): RecordView {
   const shown = record.siblings.filter((s) => !isRepeated(record, s));
   const live = (s: Sibling): boolean => s.value !== null && (s.expiresAt === 0 || s.expiresAt > wallMs);
   if (policy === 'siblings') return { values: shown.filter(live), lost: [] };

@@ -6,8 +6,14 @@
 import { TrefoilError } from '../core/errors.js';
 import { partitionOfKey } from '../core/hash.js';
 import { checkKey } from '../core/keys.js';
-import { CONTEXT_BYTES_MAX, SESSION_ID_LENGTH_MAX, TTL_MS_MAX, VALUE_BYTES_MAX } from '../core/limits.js';
-import type { GetOperation, PutOperation, ScanOperation } from '../protocol/messages.js';
+import {
+  CONTEXT_BYTES_MAX,
+  SESSION_ID_LENGTH_MAX,
+  SET_ELEMENTS_MAX,
+  TTL_MS_MAX,
+  VALUE_BYTES_MAX,
+} from '../core/limits.js';
+import type { ChangeOperation, GetOperation, PutOperation, ScanOperation } from '../protocol/messages.js';
 import type { ReplicaOperation } from '../replication/strategy.js';
 
 /** Printable ASCII without the space: two ids that differ also differ in every encoding. */
@@ -20,6 +26,8 @@ export function checkedPartition(operation: ReplicaOperation, partitions: number
       return getPartition(operation, partitions);
     case 'put':
       return putPartition(operation, partitions);
+    case 'change':
+      return changePartition(operation, partitions);
     case 'scan':
       return scanPartition(operation, partitions);
   }
@@ -33,23 +41,26 @@ function getPartition({ key, atLeast }: GetOperation, partitions: number): numbe
 
 function putPartition(put: PutOperation, partitions: number): number {
   const { key, value, context, ttlMs } = put;
-  const { session } = put.operation;
   checkKey(key);
   checkContext(context);
-  if (value !== null && value.length > VALUE_BYTES_MAX) {
-    throw new TrefoilError(
-      'ValueTooLarge',
-      `a value of ${value.length} bytes; the limit is ${VALUE_BYTES_MAX}`,
-    );
-  }
+  if (value !== null) checkLength('a value', value);
   if (ttlMs > TTL_MS_MAX) {
     throw new TrefoilError('BadRequest', `a time to live of ${ttlMs} ms; the limit is ${TTL_MS_MAX}`);
   }
-  if (session.length > SESSION_ID_LENGTH_MAX || !SESSION_ID.test(session)) {
-    throw new TrefoilError(
-      'BadRequest',
-      `a session's id must be 1 to ${SESSION_ID_LENGTH_MAX} characters of printable ASCII`,
-    );
+  checkSession(put.operation.session);
+  return partitionOfKey(key, partitions);
+}
+
+function changePartition({ key, context, change, operation }: ChangeOperation, partitions: number): number {
+  checkKey(key);
+  checkContext(context);
+  checkSession(operation.session);
+  if (change.kind !== 'increment') {
+    const count = change.elements.length;
+    if (count === 0 || count > SET_ELEMENTS_MAX) {
+      throw new TrefoilError('BadRequest', `${count} elements; one call takes 1 to ${SET_ELEMENTS_MAX}`);
+    }
+    for (const element of change.elements) checkLength('an element', element);
   }
   return partitionOfKey(key, partitions);
 }
@@ -68,6 +79,24 @@ function checkContext(context: Uint8Array | null): void {
     throw new TrefoilError(
       'BadContext',
       `a context of ${context.length} bytes; the limit is ${CONTEXT_BYTES_MAX}`,
+    );
+  }
+}
+
+function checkLength(what: string, bytes: Uint8Array): void {
+  if (bytes.length > VALUE_BYTES_MAX) {
+    throw new TrefoilError(
+      'ValueTooLarge',
+      `${what} of ${bytes.length} bytes; the limit is ${VALUE_BYTES_MAX}`,
+    );
+  }
+}
+
+function checkSession(session: string): void {
+  if (session.length > SESSION_ID_LENGTH_MAX || !SESSION_ID.test(session)) {
+    throw new TrefoilError(
+      'BadRequest',
+      `a session's id must be 1 to ${SESSION_ID_LENGTH_MAX} characters of printable ASCII`,
     );
   }
 }

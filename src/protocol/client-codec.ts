@@ -1,7 +1,7 @@
 /** What stands inside requests and responses on the wire: operations, results and errors. */
 import { ERRORS, type ErrorCode } from '../core/errors.js';
 import { sessionId } from '../core/ids.js';
-import { bytes, count, countTo, list, malformed, orNull, text, tuple } from './fields.js';
+import { bytes, count, countTo, integer, list, malformed, orNull, text, tuple } from './fields.js';
 import { wireUnion, word, wordCode, wordTable, type WireTable } from './fields.js';
 import { levelFromWire, levelToWire, mapFromWire, mapToWire, node, STRATEGIES } from './map-codec.js';
 import type {
@@ -10,6 +10,7 @@ import type {
   Explanation,
   ReplicaAnswer,
   ScanEntry,
+  TypedChange,
   ValueView,
   WireError,
 } from './messages.js';
@@ -26,6 +27,8 @@ const ANSWERS = wordTable([
   'unreachable',
   'held',
 ]);
+
+const CHANGES = wordTable(['increment', 'add', 'remove']);
 
 // Read and write levels, where null is the namespace's own.
 const optionalLevel = (value: unknown, field: string) => orNull(levelFromWire, value, field);
@@ -94,6 +97,32 @@ const OPERATIONS: WireTable<ClientOperation> = {
     length: 1,
     toWire: (code) => [code],
     fromWire: () => ({ type: 'status' }),
+  },
+  change: {
+    code: 5,
+    length: 10,
+    toWire: (code, o) => [
+      code,
+      o.key,
+      wordCode(CHANGES, o.change.kind),
+      o.change.kind === 'increment' ? o.change.by : o.change.elements,
+      o.context,
+      o.write === null ? null : levelToWire(o.write),
+      o.operation.session,
+      o.operation.sequence,
+      o.lowestOpen,
+      o.attempt,
+    ],
+    fromWire: (f) => ({
+      type: 'change',
+      key: text(f[1], 'key'),
+      change: changeFromWire(f[2], f[3]),
+      context: orNull(bytes, f[4], 'context'),
+      write: optionalLevel(f[5], 'write'),
+      operation: { session: sessionId(text(f[6], 'session')), sequence: count(f[7], 'sequence') },
+      lowestOpen: count(f[8], 'lowestOpen'),
+      attempt: count(f[9], 'attempt'),
+    }),
   },
 };
 
@@ -182,6 +211,12 @@ function errorCode(value: unknown): ErrorCode {
   const name = text(value, 'error code');
   if (!Object.hasOwn(ERRORS, name)) throw malformed(`the error code ${JSON.stringify(name)} is unknown`);
   return name as ErrorCode;
+}
+
+function changeFromWire(kind: unknown, argument: unknown): TypedChange {
+  const change = word(CHANGES, kind, 'change');
+  if (change === 'increment') return { kind: change, by: integer(argument, 'by') };
+  return { kind: change, elements: list(bytes, argument, 'elements') };
 }
 
 function viewToWire(view: ValueView): unknown[] {

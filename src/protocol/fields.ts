@@ -24,6 +24,12 @@ export function count(value: unknown, field: string): number {
   return (value as number) + 0;
 }
 
+/** An integer from -(2^53 - 1) to 2^53 - 1. */
+export function integer(value: unknown, field: string): number {
+  if (!Number.isSafeInteger(value)) throw malformed(`${field} must be an integer`);
+  return (value as number) + 0;
+}
+
 /** An integer from 0 to `max`. */
 export function countTo(max: number, value: unknown, field: string): number {
   const n = count(value, field);

@@ -20,7 +20,7 @@ import {
 
 /** Codes of strategies; also used where an explanation names one. */
 export const STRATEGIES = wordTable(['leaderless']);
-const CONFLICTS = wordTable(['siblings', 'lww']);
+const CONFLICTS = wordTable(['siblings', 'lww', 'counter', 'set']);
 const DURABILITIES = wordTable(['sync', 'buffered']);
 
 export function node(value: unknown, field: string): NodeId {

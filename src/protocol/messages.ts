@@ -88,7 +88,10 @@ export interface ClientRequest {
   readonly operation: ClientOperation;
 }
 
-export type ClientOperation = GetOperation | PutOperation | ScanOperation | StatusOperation;
+export type ClientOperation = GetOperation | WriteOperation | ScanOperation | StatusOperation;
+
+/** What mints. */
+export type WriteOperation = PutOperation | ChangeOperation;
 
 export interface GetOperation {
   readonly type: 'get';
@@ -113,6 +116,26 @@ export interface PutOperation {
   /** The lowest sequence of the session that is still open: retries below it will not come. */
   readonly lowestOpen: number;
   /** 0 for the first attempt; a higher one makes the node look for the operation first. */
+  readonly attempt: number;
+}
+
+/** A change of a counter or a set; see `core/counter.ts` and `core/element-set.ts`. */
+export type TypedChange =
+  /** By a safe integer. */
+  | { readonly kind: 'increment'; readonly by: number }
+  | { readonly kind: 'add' | 'remove'; readonly elements: readonly Uint8Array[] };
+
+/** A write to a namespace whose conflict policy is typed. */
+export interface ChangeOperation {
+  readonly type: 'change';
+  readonly key: string;
+  readonly change: TypedChange;
+  /** As in a put. A remove takes away exactly what it has seen. */
+  readonly context: Uint8Array | null;
+  readonly write: QuorumLevel | null;
+  readonly operation: OperationId;
+  readonly lowestOpen: number;
+  /** As in a put; but a counter answers a higher one only from what is known: `OperationUnconfirmed` otherwise. */
   readonly attempt: number;
 }
 
@@ -149,7 +172,7 @@ export interface ValueView {
 
 export interface GetResult {
   readonly type: 'get-result';
-  /** Empty: the key is absent or deleted. More than one: siblings. */
+  /** Empty: the key is absent or deleted. More than one: siblings, or a set's elements. A counter's total is msgpack. */
   readonly values: readonly ValueView[];
   /** Hand it back with the next write of this key. null: nothing was ever seen of the key. */
   readonly context: Uint8Array | null;
@@ -160,7 +183,10 @@ export interface PutResult {
   readonly type: 'put-result';
   /** Covers the write itself. */
   readonly context: Uint8Array;
-  /** Siblings of the key after the write, this one included; above `SIBLINGS_WARNING` a client should resolve. */
+  /**
+   * Siblings of the key after the write, this one included; above `SIBLINGS_WARNING` a client should resolve. Of a set its
+   * elements, of a counter 1 or, deleted, 0.
+   */
   readonly siblings: number;
   readonly explain: Explanation | null;
 }

@@ -43,6 +43,8 @@ beforeAll(async () => {
   cluster = await makeCluster('cli-test', 3, [
     'name: default, strategy: leaderless, replicas: 3, partitions: 4',
     'name: latest, strategy: leaderless, replicas: 3, partitions: 4, conflict: lww',
+    'name: likes, strategy: leaderless, replicas: 3, partitions: 4, conflict: counter',
+    'name: tags, strategy: leaderless, replicas: 3, partitions: 4, conflict: set',
   ]);
   const result = await up();
   expect(result.nodes.map(({ node, started }) => [node, started])).toEqual([
@@ -100,6 +102,56 @@ describe('keys', () => {
     writeFileSync(file, new Uint8Array([0, 255, 10, 13]));
     expect((await trefoil(['put', 'file', '--file', file])).code).toBe(0);
     expect(await json<EntryJson>(['get', 'file'])).toMatchObject({ value: { $base64: 'AP8KDQ==' } });
+  });
+
+  it('counts', async () => {
+    const likes = ['-n', 'likes'];
+    expect(await trefoil(['increment', 'post', ...likes])).toMatchObject({
+      code: 0,
+      stdout: 'incremented post\n',
+      stderr: '',
+    });
+    await trefoil(['increment', 'post', '41', ...likes]);
+    await trefoil(['increment', 'other', ...likes, '--', '-5']);
+    expect((await trefoil(['get', 'post', ...likes])).stdout).toBe('42\n');
+    expect(await json(['get', 'post', ...likes])).toEqual({
+      key: 'post',
+      value: 42,
+      context: expect.any(String) as string,
+    });
+    expect((await trefoil(['scan', ...likes])).stdout).toBe('other\t-5\npost\t42\n');
+    const refused = await trefoil(['put', 'post', '7', ...likes]);
+    expect([refused.code, refused.stderr]).toEqual([
+      2,
+      expect.stringMatching(/^error: Unsupported: .*increment/),
+    ]);
+    expect((await trefoil(['increment', 'post', 'many', ...likes])).code).toBe(2);
+    await trefoil(['delete', 'post', ...likes]);
+    expect((await trefoil(['get', 'post', ...likes])).code).toBe(5);
+  });
+
+  it('keeps sets', async () => {
+    const tags = ['-n', 'tags'];
+    expect(await trefoil(['add', 'photo', 'sea', 'dawn', ...tags])).toMatchObject({
+      code: 0,
+      stdout: 'added to photo\n',
+      stderr: '',
+    });
+    await trefoil(['add', 'photo', 'gulls', ...tags]);
+    expect((await trefoil(['get', 'photo', ...tags])).stdout.split('\n').sort()).toEqual([
+      '',
+      'dawn',
+      'gulls',
+      'sea',
+    ]);
+    const removed = await json<EntryJson>(['remove', 'photo', 'dawn', 'gulls', ...tags]);
+    expect(removed).toEqual({ key: 'photo', context: expect.any(String) as string });
+    expect(await json(['get', 'photo', ...tags])).toMatchObject({ key: 'photo', elements: ['sea'] });
+    await trefoil(['add', 'photo', 'boats', ...tags]);
+    expect((await trefoil(['scan', ...tags])).stdout).toBe('photo\tsea | boats\n');
+    await trefoil(['delete', 'photo', ...tags]);
+    expect((await trefoil(['get', 'photo', ...tags])).code).toBe(5);
+    expect((await trefoil(['add', 'photo', ...tags])).code).toBe(2);
   });
 
   it('shows siblings, replaces with a context, and resolves', async () => {
@@ -243,14 +295,14 @@ describe('config check', () => {
   it('tells what a config promises', async () => {
     const ran = await trefoil(['config', 'check', cluster.configFile]);
     expect(ran.code).toBe(0);
-    expect(ran.stdout).toContain('cluster cli-test, epoch 1, 3 nodes, 1 zone, 2 namespaces');
+    expect(ran.stdout).toContain('cluster cli-test, epoch 1, 3 nodes, 1 zone, 4 namespaces');
     expect(ran.stdout).toContain('read-your-writes: R+W = 2+2 > N = 3');
     const checked = await json<{ namespaces: readonly { readYourWrites: boolean }[] }>([
       'config',
       'check',
       cluster.configFile,
     ]);
-    expect(checked.namespaces.map((namespace) => namespace.readYourWrites)).toEqual([true, true]);
+    expect(checked.namespaces.map((namespace) => namespace.readYourWrites)).toEqual([true, true, true, true]);
   });
 
   it('accepts every config that comes with the project', async () => {

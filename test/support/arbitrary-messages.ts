@@ -17,6 +17,7 @@ import type {
   Explanation,
   Message,
   ReplicaAnswer,
+  TypedChange,
   ValueView,
   WireError,
 } from '../../src/protocol/messages.js';
@@ -68,7 +69,7 @@ export const clusterMaps: fc.Arbitrary<ClusterMap> = fc.record({
       partitions: fc.constantFrom(1, 16, 4096),
       read: level,
       write: level,
-      conflict: fc.constantFrom('siblings' as const, 'lww' as const),
+      conflict: fc.constantFrom('siblings' as const, 'lww' as const, 'counter' as const, 'set' as const),
       durability: fc.constantFrom('sync' as const, 'buffered' as const),
       ttlMs: count,
       sloppy: fc.boolean(),
@@ -113,7 +114,25 @@ const values: fc.Arbitrary<ValueView[]> = fc.array(
   { maxLength: 3 },
 );
 
+const changes: fc.Arbitrary<TypedChange> = fc.oneof(
+  fc.record({ kind: fc.constant('increment' as const), by: fc.maxSafeInteger() }),
+  fc.record({
+    kind: fc.constantFrom('add' as const, 'remove' as const),
+    elements: fc.array(bytes, { maxLength: 4 }),
+  }),
+);
+
 const operations: ByType<ClientOperation> = {
+  change: fc.record({
+    type: fc.constant('change'),
+    key: text,
+    change: changes,
+    context: orNull(bytes),
+    write: orNull(level),
+    operation: fc.record({ session: text.map(sessionId), sequence: count }),
+    lowestOpen: count,
+    attempt: count,
+  }),
   get: fc.record({ type: fc.constant('get'), key: text, read: orNull(level), atLeast: orNull(bytes) }),
   put: fc.record({
     type: fc.constant('put'),

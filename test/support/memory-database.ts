@@ -61,6 +61,14 @@ export class MemoryDatabase implements Database {
     this.requests.set(name, (this.requests.get(name) ?? 0) + 1);
   }
 
+  counter(): never {
+    throw new TrefoilError('Unsupported', 'no counters in memory');
+  }
+
+  set(): never {
+    throw new TrefoilError('Unsupported', 'no sets in memory');
+  }
+
   session(): never {
     throw new TrefoilError('Unsupported', 'no sessions in memory');
   }

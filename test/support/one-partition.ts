@@ -5,6 +5,8 @@ import { SimCluster } from './sim-cluster.js';
 const NAMESPACES = `
   - { name: default, strategy: leaderless, partitions: 1 }
   - { name: latest, strategy: leaderless, partitions: 1, conflict: lww }
+  - { name: counter, strategy: leaderless, partitions: 1, conflict: counter }
+  - { name: set, strategy: leaderless, partitions: 1, conflict: set }
 `;
 
 export async function start(seed: number): Promise<SimCluster> {

@@ -18,6 +18,7 @@ import {
   type PutResult,
   type Refused,
   type ScanResult,
+  type TypedChange,
 } from '../../src/protocol/messages.js';
 import type { Connection } from '../../src/runtime/runtime.js';
 import type { SimCluster } from './sim-cluster.js';
@@ -162,6 +163,16 @@ export class RawClient {
       attempt,
     } as const;
     return (await this.request(put, { namespace, budgetMs, explain })) as PutResult;
+  }
+
+  /** A change of a counter or a set, in the namespace that is called by its policy unless `options` name another. */
+  async change(key: string, change: TypedChange, options: RawPutOptions = {}): Promise<PutResult> {
+    const own = change.kind === 'increment' ? 'counter' : 'set';
+    const { namespace = own, context = null, write = null, attempt = 0, budgetMs = 5_000 } = options;
+    const { operation = this.operation(), explain = false } = options;
+    const lowestOpen = operation.sequence;
+    const content = { type: 'change', key, change, context, write, operation, lowestOpen, attempt } as const;
+    return (await this.request(content, { namespace, budgetMs, explain })) as PutResult;
   }
 
   async get(key: string, options: RawGetOptions = {}): Promise<RawRead> {

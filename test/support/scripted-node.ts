@@ -41,6 +41,8 @@ export class SharedStore {
     switch (operation.type) {
       case 'status':
         return { type: 'status-result', status: '{"ok":true}' };
+      case 'change':
+        return { code: 'Unsupported', message: '', outcome: 'failed', retryAfterMs: 0, map: null };
       case 'get':
         return { type: 'get-result', ...this.#read(operation.key), explain: null };
       case 'scan': {

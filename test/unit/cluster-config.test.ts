@@ -201,7 +201,10 @@ describe('a wrong setting is named with its line and reason', () => {
       'write must be one, quorum, all or a whole number of replicas, not "qourum" (did you mean quorum?)',
     ],
     ['write: [one]', 'write must be a single value, not a list'],
-    ['conflict: sibling', 'conflict must be siblings or lww, not "sibling" (did you mean siblings?)'],
+    [
+      'conflict: sibling',
+      'conflict must be siblings, lww, counter or set, not "sibling" (did you mean siblings?)',
+    ],
     ['durability: none', 'durability must be sync or buffered, not "none"'],
     ['sloppy: "no"', 'sloppy must be true or false, not "no"'],
     [
@@ -266,6 +269,20 @@ describe('a wrong setting is named with its line and reason', () => {
   it('one folder name on two hosts is two folders', () => {
     const node = '  - { id: n4, port: 7101, host: other.example.org, dataDir: n1 }';
     expect(problemsOf(withNamespace().replace('namespaces:\n\n', `${node}\nnamespaces:\n`))).toEqual([]);
+  });
+
+  it('what a typed policy has no meaning for', () => {
+    const flow = (settings: string): string[] =>
+      problemsOf(`${withNamespace()}  - { name: likes, strategy: leaderless, ${settings} }\n`);
+    expect(flow('conflict: counter, ttl: 1h, durability: buffered')).toEqual([
+      'c.yaml:10: namespace likes: conflict: counter does not go with ttl: a sum cannot forget a part of itself; leave ttl out',
+      'c.yaml:10: namespace likes: conflict: counter does not go with durability: buffered: every unclean stop of a node would leave one more sum in its counters, and they hold 64; use sync',
+    ]);
+    expect(flow('conflict: set, ttl: 1h')).toEqual([
+      'c.yaml:10: namespace likes: conflict: set does not go with ttl: its elements do not expire; leave ttl out',
+    ]);
+    expect(flow('conflict: set, durability: buffered')).toEqual([]);
+    expect(flow('conflict: counter')).toEqual([]);
   });
 
   it('a namespace twice', () => {
@@ -414,6 +431,8 @@ describe('the shipped configs', () => {
       ['features', 'lww', replicas],
       ['users', 'lww', replicas],
       ['default', 'siblings', replicas],
+      ['likes', 'counter', replicas],
+      ['tags', 'set', replicas],
       ['cache', 'lww', replicas],
     ]);
     expect(config.namespaces.at(-1)).toMatchObject({ durability: 'buffered', ttlMs: 3_600_000 });

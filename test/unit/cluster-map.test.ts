@@ -167,6 +167,22 @@ describe('a map may not be followed by one', () => {
     }
   });
 
+  it('with a typed policy that comes or goes, since its payloads mean nothing to others', () => {
+    const lww = ['conflict: lww', 'conflict: lww'] as const;
+    const counter = ['conflict: lww', 'conflict: counter'] as const;
+    const plain = ['conflict: lww', 'conflict: siblings'] as const;
+    for (const [before, after] of [
+      [lww, counter],
+      [counter, plain],
+    ] as const) {
+      const error = refusal(mapOf(EPOCH_4, after), mapOf(before));
+      expect(error?.code).toBe('ConfigIncompatible');
+      expect(error?.message).toContain('namespace users holds data stored with conflict: ');
+    }
+    expect(refusal(mapOf(EPOCH_4, plain), mapOf(lww))).toBeUndefined();
+    expect(refusal(mapOf(EPOCH_4, counter), mapOf(counter))).toBeUndefined();
+  });
+
   it('with another strategy', () => {
     const map = mapOf(EPOCH_4);
     const namespaces = map.namespaces.map((n) => ({ ...n, strategy: 'later' as 'leaderless' }));

@@ -143,6 +143,7 @@ class LeaderlessReplica implements Replica {
           this.#reads.begin({ ...event, operation }, turn, effects);
           break;
         case 'put':
+        case 'change':
           this.#writes.begin({ ...event, operation }, turn, effects);
           break;
         case 'scan':

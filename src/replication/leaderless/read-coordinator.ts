@@ -12,9 +12,8 @@ import { TrefoilError } from '../../core/errors.js';
 import type { NodeId } from '../../core/ids.js';
 import { contextBound, highestHlc } from '../../core/record.js';
 import { dominates, type VersionVector } from '../../core/version-vector.js';
-import { viewRecord, type ConflictPolicy } from '../../core/views.js';
 import { decodeContext, encodeContext } from '../../protocol/context-codec.js';
-import type { GetOperation, ValueView } from '../../protocol/messages.js';
+import type { GetOperation } from '../../protocol/messages.js';
 import { checkRecord } from '../../protocol/record-codec.js';
 import type { KeyRecord } from '../../core/record.js';
 import type { Effects, ReplicaEvent, RequestHandle, Turn } from '../strategy.js';
@@ -25,6 +24,7 @@ import type { LocalRecords } from './local-records.js';
 import type { PeerCalls } from './peer-calls.js';
 import { ReadAnswers, type MergedRead, type ReadAnswer } from './read-answers.js';
 import type { RecordRepair } from './record-repair.js';
+import { shownValues } from './shown-values.js';
 import {
   LATE_ANSWER_MS_MAX,
   LATE_READS_MAX,
@@ -236,6 +236,8 @@ export class ReadCoordinator {
   }
 
   #reply(read: OpenRead, merged: MergedRead, turn: Turn, effects: Effects): void {
+    const values = shownValues(merged.record, this.#members.namespace.conflict, turn.wallMs);
+    if (values instanceof TrefoilError) return this.#fail(read, effects, values);
     read.replied = true;
     this.#open.delete(read);
     if (speculationWon(read)) effects.count('reads_speculated_won');
@@ -245,7 +247,7 @@ export class ReadCoordinator {
     const repaired = this.#repairStale(read, merged, turn, effects);
     effects.reply(read.request, {
       type: 'get-result',
-      values: shownValues(merged.record, this.#members.namespace.conflict, turn.wallMs),
+      values,
       context: merged.bytes === null ? null : readContext(read.key, merged.record),
       explain: read.explain
         ? explainRead(this.#members, read.required, answers, repaired, this.#times.delayMs)
@@ -316,15 +318,6 @@ function answerOf(
   if (answer === null) return 'unreachable';
   if (answer.status === 'absent') return null;
   return answer.record !== null && checkRecord(answer.record) ? answer.record : 'corrupt';
-}
-
-/** What a reader is shown, as it travels. */
-export function shownValues(record: KeyRecord, policy: ConflictPolicy, wallMs: number): ValueView[] {
-  const shown: ValueView[] = [];
-  for (const { value, hlc, expiresAt } of viewRecord(record, policy, wallMs).values) {
-    if (value !== null) shown.push({ value, hlc, expiresAt });
-  }
-  return shown;
 }
 
 /** A reader has seen the whole record. */

@@ -17,8 +17,9 @@ import { checkReachable, requiredReplicas, type GroupMembers } from './group-mem
 import { RECORDS, RECORDS_END, usableRecord, type LocalRecords } from './local-records.js';
 import type { PeerCalls } from './peer-calls.js';
 import { ReadAnswers } from './read-answers.js';
-import { readContext, shownValues } from './read-coordinator.js';
+import { readContext } from './read-coordinator.js';
 import type { RecordRepair } from './record-repair.js';
+import { shownValues } from './shown-values.js';
 import { READ_WIDEN_MS, STORE_ANSWER_MS_MAX } from './tuning.js';
 
 type ScanRequest = Extract<ReplicaEvent, { readonly type: 'request' }> & {
@@ -212,6 +213,9 @@ export class ScanCoordinator {
       const { record, bytes } = this.#mergeKey(scan, key, turn, effects);
       if (bytes === null) continue;
       const values = shownValues(record, this.#members.namespace.conflict, turn.wallMs);
+      if (values instanceof TrefoilError) {
+        return effects.reply(scan.request, new TrefoilError(values.code, `${key}: ${values.message}`));
+      }
       if (values.length > 0) entries.push({ key, values, context: readContext(key, record) });
     }
     effects.reply(scan.request, { type: 'scan-result', entries, next: end });

@@ -10,41 +10,42 @@
  *
  * "Look elsewhere first" is for two kinds of write that the local copy may be too old to judge: a retry,
  * whose first attempt another replica may hold, and a context that has seen a dot not seen here.
+ *
+ * A retry of a counter's write never mints. Sums absorb operations, so a second effect could not be hidden afterwards:
+ * the retry is answered from what is known, or with `OperationUnconfirmed` (docs/adr/0010-typed-policies.md).
  */
 import { TrefoilError } from '../../core/errors.js';
 import type { NodeId } from '../../core/ids.js';
 import {
   CLOCK_SKEW_MS_MAX,
   CONTEXT_DOTS_MAX,
-  RECORD_BYTES_MAX,
   REQUEST_TIMEOUT_MS_MAX,
-  SIBLINGS_MAX,
   SIBLINGS_WARNING,
 } from '../../core/limits.js';
 import {
-  applyWrite,
+  contextBound,
   dotsOfOperation,
   EMPTY_CONTEXT,
   EMPTY_RECORD,
   forgetsOperations,
   highestHlc,
-  siblingsBeside,
   type CausalContext,
   type KeyRecord,
-  type Sibling,
 } from '../../core/record.js';
-import { covers, join, sameDot, type Dot } from '../../core/version-vector.js';
-import { supersededDots, viewRecord } from '../../core/views.js';
+import { covers, dominates, sameDot, type Dot } from '../../core/version-vector.js';
+import { isTyped } from '../../core/views.js';
 import { decodeContext, encodeContext } from '../../protocol/context-codec.js';
-import type { PutOperation } from '../../protocol/messages.js';
+import type { WriteOperation } from '../../protocol/messages.js';
 import { decodeCheckedRecord, encodeRecord } from '../../protocol/record-codec.js';
 import type { Effects, ReplicaEvent, RequestHandle, Turn } from '../strategy.js';
 import { explainWrite } from './explain.js';
 import { checkReachable, requiredReplicas, type GroupMembers } from './group-members.js';
 import type { HintedHandoff } from './hinted-handoff.js';
 import type { LocalRecords } from './local-records.js';
+import { checkPolicy, mintWrite } from './mint-write.js';
 import type { PeerCalls } from './peer-calls.js';
 import type { RecordRepair } from './record-repair.js';
+import { shownCount } from './shown-values.js';
 import { StandIns } from './stand-ins.js';
 import { LOOK_ANSWER_MS_MAX, STORE_ANSWER_MS_MAX } from './tuning.js';
 import { WriteTally } from './write-tally.js';
@@ -55,7 +56,9 @@ import { WriteTally } from './write-tally.js';
  */
 const FIRST_ATTEMPT_AGE_MS_MAX = REQUEST_TIMEOUT_MS_MAX + CLOCK_SKEW_MS_MAX;
 
-type PutRequest = Extract<ReplicaEvent, { readonly type: 'request' }> & { readonly operation: PutOperation };
+type WriteRequest = Extract<ReplicaEvent, { readonly type: 'request' }> & {
+  readonly operation: WriteOperation;
+};
 
 /** What this replica holds of the key, as read in this step. */
 interface LocalState {
@@ -106,11 +109,12 @@ export class WriteCoordinator {
   }
 
   /** Throws what refuses the write; then nothing has been minted. */
-  begin(put: PutRequest, turn: Turn, effects: Effects): void {
+  begin(put: WriteRequest, turn: Turn, effects: Effects): void {
     const { key, context } = put.operation;
+    checkPolicy(this.#members.namespace, put.operation);
     const seen = context === null ? EMPTY_CONTEXT : decodeContext(key, context);
     const local = this.#admit(put, turn, effects);
-    if (put.operation.attempt === 0 && seen.dots.every((dot) => covers(local.record.context, dot))) {
+    if (put.operation.attempt === 0 && this.#canJudge(local.record, seen)) {
       this.#mint(put, seen, local, turn, effects);
       return;
     }
@@ -130,7 +134,7 @@ export class WriteCoordinator {
     }
   }
 
-  #admit(put: PutRequest, turn: Turn, effects: Effects): LocalState {
+  #admit(put: WriteRequest, turn: Turn, effects: Effects): LocalState {
     if (put.deadlineMs <= turn.monotonicMs) {
       throw new TrefoilError('DeadlineExceeded', 'the time for this write was over before it began');
     }
@@ -149,12 +153,18 @@ export class WriteCoordinator {
     return { bytes: stored, record: stored === null ? EMPTY_RECORD : decodeCheckedRecord(stored) };
   }
 
-  #required(put: PutRequest): number {
+  #required(put: WriteRequest): number {
     return requiredReplicas(this.#members, put.operation.write, this.#members.namespace.write);
   }
 
+  /** Whether the record holds what the writer's context needs. What a counter or a set takes away it must know itself. */
+  #canJudge(record: KeyRecord, seen: CausalContext): boolean {
+    if (isTyped(this.#members.namespace.conflict)) return dominates(record.context, contextBound(seen));
+    return seen.dots.every((dot) => covers(record.context, dot));
+  }
+
   /** Brings the local copy up to what every reachable replica knows, then goes on. */
-  #lookElsewhere(put: PutRequest, seen: CausalContext, turn: Turn, effects: Effects): void {
+  #lookElsewhere(put: WriteRequest, seen: CausalContext, turn: Turn, effects: Effects): void {
     const { key } = put.operation;
     const asked = this.#members.peers.filter((peer) => turn.reachable(peer));
     let waiting = asked.length;
@@ -178,11 +188,16 @@ export class WriteCoordinator {
     }
   }
 
-  #afterLook(put: PutRequest, seen: CausalContext, local: LocalState, turn: Turn, effects: Effects): void {
+  #afterLook(put: WriteRequest, seen: CausalContext, local: LocalState, turn: Turn, effects: Effects): void {
     const { operation, attempt } = put.operation;
-    const known = dotsOfOperation(local.record, operation)[0];
-    if (known !== undefined) return this.#spread(put, seen, known, local, local.record, turn, effects);
-    if (attempt > 0 && forgetsOperations(local.record, turn.wallMs - FIRST_ATTEMPT_AGE_MS_MAX)) {
+    const { conflict } = this.#members.namespace;
+    const known = dotsOfOperation(local.record, operation);
+    if (known.length > 0) {
+      const dots = isTyped(conflict) ? known : known.slice(0, 1);
+      return this.#spread(put, seen, dots, local, local.record, turn, effects);
+    }
+    if (isTyped(conflict)) this.#checkTyped(put, seen, local.record);
+    else if (attempt > 0 && forgetsOperations(local.record, turn.wallMs - FIRST_ATTEMPT_AGE_MS_MAX)) {
       throw new TrefoilError(
         'OperationForgotten',
         'the key has been written too often since to tell whether the first attempt arrived',
@@ -191,34 +206,32 @@ export class WriteCoordinator {
     this.#mint(put, seen, local, turn, effects);
   }
 
-  #mint(put: PutRequest, seen: CausalContext, local: LocalState, turn: Turn, effects: Effects): void {
-    const { namespace } = this.#members;
-    const { record } = local;
-    const { value, operation, ttlMs } = put.operation;
-    const covered: CausalContext = {
-      ...seen,
-      vector: namespace.conflict === 'lww' ? join(seen.vector, record.context) : seen.vector,
-      dots: [...seen.dots, ...supersededDots(record)],
-    };
-    checkSiblings(siblingsBeside(record, covered), value);
-    const ttl = ttlMs === 0 ? namespace.ttlMs : ttlMs;
-    const written: Sibling = {
-      dot: turn.mint(),
-      hlc: turn.tick(Math.max(seen.hlc, highestHlc(record))),
-      operation,
-      expiresAt: value === null || ttl === 0 ? 0 : turn.wallMs + ttl,
-      value,
-    };
-    const lost = namespace.conflict === 'lww' ? Math.max(0, record.siblings.length - 1) : 0;
-    if (lost > 0) effects.count('conflicts_settled', lost);
-    this.#spread(put, seen, written.dot, local, applyWrite(record, covered, written), turn, effects);
+  /** Throws what keeps a typed write from being minted after all that can be known here is known. */
+  #checkTyped({ operation }: WriteRequest, seen: CausalContext, record: KeyRecord): void {
+    if (operation.attempt > 0 && this.#members.namespace.conflict === 'counter') {
+      throw new TrefoilError(
+        'OperationUnconfirmed',
+        'no replica that answered knows whether the first attempt arrived; applied again it might count twice',
+      );
+    }
+    if (!this.#canJudge(record, seen)) {
+      throw new TrefoilError(
+        'QuorumUnavailable',
+        'the replicas that can be reached have not seen all that the context has',
+      );
+    }
+  }
+
+  #mint(put: WriteRequest, seen: CausalContext, local: LocalState, turn: Turn, effects: Effects): void {
+    const minted = mintWrite(this.#members.namespace, put.operation, seen, local.record, turn, effects);
+    this.#spread(put, seen, minted.dots, local, minted.record, turn, effects);
   }
 
   /** Puts the record here, sends it to the others, and opens the tally. */
   #spread(
-    put: PutRequest,
+    put: WriteRequest,
     seen: CausalContext,
-    dot: Dot,
+    dots: readonly Dot[],
     before: LocalState,
     record: KeyRecord,
     turn: Turn,
@@ -231,8 +244,8 @@ export class WriteCoordinator {
 
     const token = this.#nextToken++;
     const asked = (replica: NodeId): boolean => replica === self || turn.reachable(replica);
-    const siblings = viewRecord(record, 'siblings', turn.wallMs).values.length;
-    if (siblings >= SIBLINGS_WARNING) effects.count('sibling_warnings');
+    const siblings = shownCount(record, namespace.conflict, turn.wallMs);
+    if (siblings >= SIBLINGS_WARNING && !isTyped(namespace.conflict)) effects.count('sibling_warnings');
     const required = this.#required(put);
     const write: OpenWrite = {
       request: put.request,
@@ -241,7 +254,7 @@ export class WriteCoordinator {
       required,
       tally: new WriteTally({ required, homes: replicas, sloppy: namespace.sloppy }, asked),
       key,
-      context: encodeContext(key, contextAfter(record, seen, dot)),
+      context: encodeContext(key, contextAfter(record, seen, dots)),
       siblings,
       standIns: undefined,
       replied: false,
@@ -326,28 +339,11 @@ export class WriteCoordinator {
 
 /**
  * What the writer may claim to have seen after its write: the whole record where nothing stands beside the write; else what it
- * had seen before and exactly its own dot.
+ * had seen before and exactly its own dots, the latest where there are many.
  */
-function contextAfter(record: KeyRecord, seen: CausalContext, dot: Dot): CausalContext {
+function contextAfter(record: KeyRecord, seen: CausalContext, dots: readonly Dot[]): CausalContext {
   const hlc = highestHlc(record);
-  const alone = record.siblings.every((s) => sameDot(s.dot, dot));
+  const alone = record.siblings.every((s) => dots.some((dot) => sameDot(s.dot, dot)));
   if (alone) return { vector: record.context, dots: [], hlc };
-  return { vector: seen.vector, dots: [...seen.dots, dot].slice(-CONTEXT_DOTS_MAX), hlc };
-}
-
-/** The limit acts here, where a sibling would be minted, and nowhere else: merge never refuses. */
-function checkSiblings(beside: readonly Sibling[], value: Uint8Array | null): void {
-  if (beside.length >= SIBLINGS_MAX) {
-    throw new TrefoilError(
-      'TooManySiblings',
-      `the key has ${beside.length} siblings that this write does not cover; the limit is ${SIBLINGS_MAX}`,
-    );
-  }
-  const bytes = beside.reduce((sum, s) => sum + (s.value?.length ?? 0), value?.length ?? 0);
-  if (beside.length > 0 && bytes > RECORD_BYTES_MAX) {
-    throw new TrefoilError(
-      'TooManySiblings',
-      `the siblings of the key would hold ${bytes} bytes; the limit is ${RECORD_BYTES_MAX}`,
-    );
-  }
+  return { vector: seen.vector, dots: [...seen.dots, ...dots].slice(-CONTEXT_DOTS_MAX), hlc };
 }
