@@ -33,6 +33,12 @@ const WRITE_BYTES_MIN = 5;
 /** A sibling whose value is not read yet. (Completing it in place: a copy would double the time of a decode.) */
 type Draft = Omit<Sibling, 'value'> & { value: Uint8Array | null };
 
+/** The sessions spelled so far, by number and by name. */
+interface Sessions {
+  readonly names: SessionId[];
+  readonly known: Set<SessionId>;
+}
+
 // Everything here is synchronous: two writers serve all records.
 const prefix = new BinaryWriter();
 const body = new BinaryWriter();
@@ -79,7 +85,7 @@ export function decodeCheckedRecord(bytes: Uint8Array): KeyRecord {
   const headerLength = reader.uint();
   const headerEnd = reader.position + headerLength;
   const context = readContext(reader);
-  const sessions: SessionId[] = [];
+  const sessions: Sessions = { names: [], known: new Set() };
   const siblings = readSiblings(reader, context, sessions);
   const recentOperations = readRecentOperations(reader, context, sessions);
   if (reader.position !== headerEnd) throw corrupt('its header has another length than it says');
@@ -134,7 +140,8 @@ function writeHeader(record: KeyRecord): void {
     body.text(incarnation);
     body.uint(counter);
   }
-  const sessions: SessionId[] = [];
+  // By name, since a set may hold the writes of a thousand sessions.
+  const sessions = new Map<SessionId, number>();
   body.uint(record.siblings.length);
   for (const s of record.siblings) {
     writeWrite(s, record.context, sessions);
@@ -145,20 +152,20 @@ function writeHeader(record: KeyRecord): void {
 }
 
 /** What a sibling and a recent operation have in common. */
-function writeWrite(write: RecentOperation, context: VersionVector, sessions: SessionId[]): void {
+function writeWrite(write: RecentOperation, context: VersionVector, sessions: Map<SessionId, number>): void {
   const { dot, hlc, operation } = write;
   const place = context.findIndex(([incarnation]) => incarnation === dot.incarnation);
   invariant((context[place]?.[1] ?? 0) >= dot.counter, 'the context of a record covers its dots');
   body.uint(place);
   body.uint(dot.counter);
   body.uint(hlc);
-  const known = sessions.indexOf(operation.session);
-  if (known >= 0) {
-    body.uint(known);
-  } else {
-    body.uint(sessions.length);
+  const known = sessions.get(operation.session);
+  if (known === undefined) {
+    body.uint(sessions.size);
     body.text(operation.session);
-    sessions.push(operation.session);
+    sessions.set(operation.session, sessions.size);
+  } else {
+    body.uint(known);
   }
   body.uint(operation.sequence);
 }
@@ -178,7 +185,7 @@ function readContext(reader: BinaryReader): VersionEntry[] {
 }
 
 /** The siblings without their values, which stand in the payload. */
-function readSiblings(reader: BinaryReader, context: VersionVector, sessions: SessionId[]): Draft[] {
+function readSiblings(reader: BinaryReader, context: VersionVector, sessions: Sessions): Draft[] {
   const siblings: Draft[] = [];
   let previous: Draft | undefined;
   for (let left = reader.countOf(WRITE_BYTES_MIN + 1); left > 0; left--) {
@@ -212,7 +219,7 @@ function readRecentOperations(
   return recent;
 }
 
-function readWrite(reader: BinaryReader, context: VersionVector, sessions: SessionId[]): RecentOperation {
+function readWrite(reader: BinaryReader, context: VersionVector, sessions: Sessions): RecentOperation {
   const seen = context[reader.uint()];
   const counter = reader.uint();
   if (seen === undefined || counter === 0 || counter > seen[1]) {
@@ -221,12 +228,13 @@ function readWrite(reader: BinaryReader, context: VersionVector, sessions: Sessi
   const hlc = reader.uint();
   if (hlc > HLC_TIME_MAX) throw corrupt('a time in it is beyond all clocks');
   const place = reader.uint();
-  if (place === sessions.length) {
+  if (place === sessions.names.length) {
     const spelled = sessionId(reader.text());
-    if (sessions.includes(spelled)) throw corrupt('it spells a session twice');
-    sessions.push(spelled);
+    if (sessions.known.has(spelled)) throw corrupt('it spells a session twice');
+    sessions.names.push(spelled);
+    sessions.known.add(spelled);
   }
-  const session = sessions[place];
+  const session = sessions.names[place];
   if (session === undefined) throw corrupt('it names an unknown session');
   return { hlc, operation: { session, sequence: reader.uint() }, dot: { incarnation: seen[0], counter } };
 }
