@@ -210,7 +210,7 @@ function readValues(reader: BinaryReader, siblings: readonly Draft[]): void {
 function readRecentOperations(
   reader: BinaryReader,
   context: VersionVector,
-  sessions: SessionId[],
+  sessions: Sessions,
 ): RecentOperation[] {
   const recent: RecentOperation[] = [];
   for (let left = reader.countOf(WRITE_BYTES_MIN); left > 0; left--) {
