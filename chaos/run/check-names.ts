@@ -14,6 +14,8 @@ export const CHECK_NAMES = [
   'set-elements',
   'bank-total',
   'linearizable',
+  'sequential',
+  'causal',
   'serializable',
 ] as const;
 

@@ -4,6 +4,8 @@
  */
 import type { GroupCopies } from '../../src/simulation/copies.js';
 import { checkBank } from '../checkers/objects/bank.js';
+import { checkCausal } from '../checkers/consistency/causal.js';
+import { checkSequential } from '../checkers/consistency/sequential.js';
 import { checkLinearizable } from '../checkers/linearizability/check-linearizable.js';
 import { checkAcknowledgedKept } from '../checkers/promises/acknowledged-kept.js';
 import { checkConvergence } from '../checkers/promises/convergence.js';
@@ -54,6 +56,8 @@ const CHECKERS: Readonly<Record<CheckName, (evidence: Evidence) => Verdict>> = {
   'bank-total': ({ operations }) => checkBank(operations, {}),
   linearizable: ({ operations }) =>
     checkLinearizable(operations, { model: 'register', nilReads: 'absent', budget: BUDGET }),
+  sequential: ({ operations }) => checkSequential(operations, { budget: BUDGET }),
+  causal: ({ operations }) => checkCausal(operations, { budget: BUDGET }),
   serializable: ({ operations }) => checkListAppend(operations, { consistency: 'serializable' }),
 };
 

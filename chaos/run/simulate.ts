@@ -14,6 +14,7 @@ import type { Database } from '../../src/client/api.js';
 import { SimulatedCluster } from '../../src/simulation/cluster.js';
 import type { GroupCopies } from '../../src/simulation/copies.js';
 import type { Validity } from '../checkers/verdict.js';
+import { eventLoopTurns } from '../event-loop.js';
 import { clusterConfigText, type Experiment } from '../experiments/experiment.js';
 import { beginFault, isInstant, type EndFault } from '../faults/apply-fault.js';
 import type { Fault } from '../faults/fault.js';
@@ -29,6 +30,9 @@ const FINAL_READ_MS_MAX = 10_000;
 
 /** Time that clients get, past the fault phase, to end what they began: their own budget and something over. */
 const LAST_CALLS_MS = 5_000;
+
+/** A connection that broke is noticed by its ends only after a while, also when the fault that broke it is over. */
+const LOSS_NOTICED_MS = 2_500;
 
 export interface SimulateOptions {
   readonly experiment: Experiment;
@@ -86,6 +90,7 @@ class Run {
     this.#cluster = new SimulatedCluster({
       seed,
       config: clusterConfigText(experiment),
+      turns: eventLoopTurns,
       drain: () => new Promise((resolve) => setImmediate(resolve)),
     });
     prepare?.(this.#cluster);
@@ -199,6 +204,7 @@ class Run {
     const untilMs = cluster.simulation.nowMs() + withinMs;
     await cluster.settle(Promise.all([...this.#ending].map((end) => end())), withinMs);
     await cluster.settle(Promise.all(cluster.names.map((name) => cluster.restart(name))), withinMs);
+    await cluster.settle(cluster.sleep(LOSS_NOTICED_MS));
     await cluster.allReachable(withinMs);
     await this.#recountDamaged();
     try {
