@@ -149,9 +149,12 @@ class Run {
         this.#plan.operations.filter(({ client }) => client === i),
       ),
     );
+    // A defect in a workload is told at the end of the phase, and must not end the process before.
+    const done = Promise.all(work);
+    done.catch(() => undefined);
     const { durationMs } = this.#experiment;
     await this.#cluster.simulation.run({ untilMs: this.#beganMs + durationMs });
-    await this.#cluster.settle(Promise.all(work), options.timeoutMs + LAST_CALLS_MS);
+    await this.#cluster.settle(done, options.timeoutMs + LAST_CALLS_MS);
     await this.#closeAll(databases);
   }
 

@@ -7,6 +7,9 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { WorkerAnswer, WorkerTask, WorkerWork } from './worker-messages.js';
 
+/** Of what a worker says on stderr. */
+const STDERR_CHARS_MAX = 2_000;
+
 const WORKER_FILE = fileURLToPath(new URL('./worker.js', import.meta.url));
 
 export class WorkerPool {
@@ -16,6 +19,8 @@ export class WorkerPool {
   readonly #idle: ChildProcess[] = [];
   /** Those who wait for a worker. */
   readonly #waiting: (() => void)[] = [];
+  /** What each worker has said on stderr, its beginning: of one that ends, the reason. */
+  readonly #stderr = new WeakMap<ChildProcess, string>();
   #nextId = 0;
 
   constructor(jobs: number, bug: string | null) {
@@ -27,7 +32,7 @@ export class WorkerPool {
   async do(work: WorkerWork): Promise<WorkerAnswer> {
     const task: WorkerTask = { ...work, id: this.#nextId++ };
     const worker = await this.#takeWorker();
-    const answer = await ask(worker, task);
+    const answer = await ask(worker, task, () => this.#stderr.get(worker) ?? '');
     if (worker.connected) this.#idle.push(worker);
     else this.#workers.delete(worker);
     this.#waiting.shift()?.();
@@ -50,15 +55,19 @@ export class WorkerPool {
 
   async #start(): Promise<ChildProcess> {
     const worker = fork(WORKER_FILE, this.#bug === null ? [] : [this.#bug], {
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     this.#workers.add(worker);
+    worker.stderr?.on('data', (text: Buffer) => {
+      const kept = `${this.#stderr.get(worker) ?? ''}${text.toString()}`;
+      this.#stderr.set(worker, kept.slice(0, STDERR_CHARS_MAX));
+    });
     await Promise.race([once(worker, 'message'), once(worker, 'exit')]);
     return worker;
   }
 }
 
-function ask(worker: ChildProcess, task: WorkerTask): Promise<WorkerAnswer> {
+function ask(worker: ChildProcess, task: WorkerTask, stderr: () => string): Promise<WorkerAnswer> {
   return new Promise((resolve) => {
     const end = (answer: WorkerAnswer): void => {
       worker.off('message', end);
@@ -67,7 +76,11 @@ function ask(worker: ChildProcess, task: WorkerTask): Promise<WorkerAnswer> {
     };
     const died = (): void => {
       const how = worker.signalCode ?? String(worker.exitCode);
-      end({ id: task.id, type: 'error', message: `the worker process ended with ${how}` });
+      end({
+        id: task.id,
+        type: 'error',
+        message: `the worker process ended with ${how}: ${stderr()}`.trim(),
+      });
     };
     if (!worker.connected) {
       died();

@@ -1,5 +1,5 @@
 /** How workloads reach their namespace: bound to a session where the experiment asks for one, with its levels. */
-import type { Database, Namespace } from '../../src/client/api.js';
+import type { Database, Namespace, Session } from '../../src/client/api.js';
 import type { QuorumLevel } from '../../src/cluster/cluster-map.js';
 import type { WorkloadOptions } from './workload.js';
 
@@ -20,4 +20,13 @@ export function levelsOf(options: WorkloadOptions): {
     ...(read === undefined ? {} : { read }),
     ...(write === undefined ? {} : { write }),
   };
+}
+
+/** Of a counter's or a set's namespace: bound to a session where the experiment asks for one. */
+export function sessionOf<T extends { in(session: Session): T }>(
+  typed: T,
+  database: Database,
+  options: WorkloadOptions,
+): T {
+  return options.session ? typed.in(database.session()) : typed;
 }

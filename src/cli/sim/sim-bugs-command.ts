@@ -23,6 +23,8 @@ export const simBugsCommand: CommandModule<object, BugsArguments> = {
   describe: 'plant each known bug and see that the experiments catch it',
   builder: (yargs) =>
     yargs
+      // Else yargs keeps only the last of several names.
+      .parserConfiguration({ 'duplicate-arguments-array': true })
       .positional('bugs', {
         describe: 'names of `trefoil sim list --bugs`; all where none is named',
         type: 'string',

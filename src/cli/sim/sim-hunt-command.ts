@@ -32,6 +32,8 @@ export const simHuntCommand: CommandModule<object, HuntArguments> = {
   describe: 'run many seeds, stop at the first that breaks a promise',
   builder: (yargs) =>
     yargs
+      // Else yargs keeps only the last of several names.
+      .parserConfiguration({ 'duplicate-arguments-array': true })
       .positional('experiments', {
         describe: 'names or YAML files; all that come along where none is named',
         type: 'string',
