@@ -3,6 +3,10 @@
  * when the peer went away or the time was up; or it is withdrawn. An answer that comes after that is dropped here,
  * so whoever wants late answers gives the call a later deadline than its own.
  *
+ * An answer can be lost while the way to the peer stands: it travels on a connection of its own, which may break.
+ * So a question that waits long is asked once more. Every one of them may be asked twice; once more is the bound, so that
+ * a peer that is merely slow gets twice the work at most.
+ *
  * Sequences start at a random number: an answer to a question from before a restart matches nothing.
  */
 import type { NodeId } from '../../core/ids.js';
@@ -13,6 +17,7 @@ import type {
   StoreResult,
 } from '../../protocol/leaderless-messages.js';
 import type { Effects, Turn } from '../strategy.js';
+import { ASK_AGAIN_MS } from './tuning.js';
 
 export type PeerAnswer = StoreResult | FetchResult | FetchPageResult;
 
@@ -21,15 +26,16 @@ type OnAnswer<A extends PeerAnswer> = (answer: A | null, turn: Turn, effects: Ef
 interface PeerCall {
   readonly peer: NodeId;
   readonly expects: PeerAnswer['type'];
+  readonly message: LeaderlessMessage;
   readonly deadlineMs: number;
+  /** When to ask again: known from the first sweep on, Infinity once it was done. */
+  againMs: number | undefined;
   readonly onAnswer: OnAnswer<never>;
 }
 
 export class PeerCalls {
   readonly #open = new Map<number, PeerCall>();
   #nextSequence: number;
-  /** No open call is due before this, so that most sweeps look at none. */
-  #earliestMs = Infinity;
 
   constructor(firstSequence: number) {
     this.#nextSequence = firstSequence;
@@ -47,8 +53,12 @@ export class PeerCalls {
     deadlineMs: number,
     onAnswer: OnAnswer<StoreResult>,
   ): void {
-    const sequence = this.#register({ peer, expects: 'store-result', deadlineMs, onAnswer });
-    effects.send(peer, { type: 'store', sequence, key, record });
+    this.#ask(effects, peer, 'store-result', deadlineMs, onAnswer, (sequence) => ({
+      type: 'store',
+      sequence,
+      key,
+      record,
+    }));
   }
 
   hold(
@@ -58,8 +68,11 @@ export class PeerCalls {
     deadlineMs: number,
     onAnswer: OnAnswer<StoreResult>,
   ): void {
-    const sequence = this.#register({ peer: standIn, expects: 'store-result', deadlineMs, onAnswer });
-    effects.send(standIn, { type: 'hold', sequence, ...held });
+    this.#ask(effects, standIn, 'store-result', deadlineMs, onAnswer, (sequence) => ({
+      type: 'hold',
+      sequence,
+      ...held,
+    }));
   }
 
   /** Gives the sequence, by which the call can be withdrawn. */
@@ -70,9 +83,11 @@ export class PeerCalls {
     deadlineMs: number,
     onAnswer: OnAnswer<FetchResult>,
   ): number {
-    const sequence = this.#register({ peer, expects: 'fetch-result', deadlineMs, onAnswer });
-    effects.send(peer, { type: 'fetch', sequence, key });
-    return sequence;
+    return this.#ask(effects, peer, 'fetch-result', deadlineMs, onAnswer, (sequence) => ({
+      type: 'fetch',
+      sequence,
+      key,
+    }));
   }
 
   fetchPage(
@@ -82,9 +97,11 @@ export class PeerCalls {
     deadlineMs: number,
     onAnswer: OnAnswer<FetchPageResult>,
   ): void {
-    const sequence = this.#register({ peer, expects: 'fetch-page-result', deadlineMs, onAnswer });
-    const message: LeaderlessMessage = { type: 'fetch-page', sequence, ...page };
-    effects.send(peer, message);
+    this.#ask(effects, peer, 'fetch-page-result', deadlineMs, onAnswer, (sequence) => ({
+      type: 'fetch-page',
+      sequence,
+      ...page,
+    }));
   }
 
   /** Hands an answer to its call, if that is still open and was put to this peer. */
@@ -105,13 +122,15 @@ export class PeerCalls {
     this.#end((call) => call.peer === peer, turn, effects);
   }
 
-  /** Ends every call whose time is up. */
+  /** Asks again what has waited long, and ends every call whose time is up. */
   sweep(turn: Turn, effects: Effects): void {
-    if (turn.monotonicMs < this.#earliestMs) return;
-    this.#earliestMs = Infinity;
     this.#end((call) => call.deadlineMs <= turn.monotonicMs, turn, effects);
-    for (const { deadlineMs } of this.#open.values()) {
-      if (deadlineMs < this.#earliestMs) this.#earliestMs = deadlineMs;
+    for (const call of this.#open.values()) {
+      call.againMs ??= turn.monotonicMs + ASK_AGAIN_MS;
+      if (call.againMs > turn.monotonicMs) continue;
+      call.againMs = Infinity;
+      effects.count('peer_calls_repeated');
+      effects.send(call.peer, call.message);
     }
   }
 
@@ -126,10 +145,18 @@ export class PeerCalls {
     }
   }
 
-  #register(call: PeerCall): number {
+  #ask<A extends PeerAnswer>(
+    effects: Effects,
+    peer: NodeId,
+    expects: A['type'],
+    deadlineMs: number,
+    onAnswer: OnAnswer<A>,
+    messageOf: (sequence: number) => LeaderlessMessage,
+  ): number {
     const sequence = this.#nextSequence++;
-    this.#open.set(sequence, call);
-    if (call.deadlineMs < this.#earliestMs) this.#earliestMs = call.deadlineMs;
+    const message = messageOf(sequence);
+    this.#open.set(sequence, { peer, expects, message, deadlineMs, againMs: undefined, onAnswer });
+    effects.send(peer, message);
     return sequence;
   }
 }

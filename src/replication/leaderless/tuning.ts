@@ -6,6 +6,9 @@
 /** How often open operations are looked through for deadlines. */
 export const SWEEP_MS = 50;
 
+/** A peer that has not answered by then is asked once more: its answer may have gone down with a connection. */
+export const ASK_AGAIN_MS = 1_000;
+
 /** A replica that has not confirmed a write by then gets a hint. */
 export const STORE_ANSWER_MS_MAX = 2_000;
 
