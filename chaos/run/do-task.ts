@@ -63,6 +63,7 @@ async function shrink({ id, experiment: file, seed, bug, runsMax }: TaskOf<'shri
     bug,
     plan,
     drawn: { faults: drawn.faults.length, operations: drawn.operations.length },
+    verdict: 'invalid',
     check: check?.name ?? 'none: it did not fail again',
     reason: check?.verdict.reason ?? '',
     witness: check?.verdict.witness?.lines ?? [],

@@ -25,6 +25,7 @@ export interface Failure {
   readonly plan: Plan;
   /** How much the seed had drawn. */
   readonly drawn: { readonly faults: number; readonly operations: number };
+  readonly verdict: 'invalid';
   readonly check: string;
   readonly reason: string;
   readonly witness: readonly string[];
@@ -65,6 +66,7 @@ const failureSchema = z.object({
     ),
   }),
   drawn: z.object({ faults: z.number(), operations: z.number() }),
+  verdict: z.literal('invalid'),
   check: z.string(),
   reason: z.string(),
   witness: z.array(z.string()),
