@@ -1,5 +1,8 @@
 /** What a worker does with a task: a run, the shrinking of one that failed, or the replay of what is left of it. */
-import { checkExperiment, type Experiment } from '../experiments/experiment.js';
+import { checkExperiment, nodeNames, type Experiment } from '../experiments/experiment.js';
+import { describeFrame } from '../report/frame-contents.js';
+import { tracePage } from '../report/trace-page.js';
+import { TraceRecorder } from '../../src/simulation/trace.js';
 import { decodeFailure, encodeFailure, failedCheck } from './failure-file.js';
 import { planRun, type Plan } from './plan.js';
 import { shrinkPlan } from './shrink.js';
@@ -19,6 +22,8 @@ export async function doTask(task: WorkerTask): Promise<WorkerAnswer> {
       const { experiment, seed, plan } = decodeFailure(task.failure, 'the failure file');
       return ran(task.id, await simulate({ experiment, seed, plan }));
     }
+    case 'trace':
+      return trace(task);
   }
 }
 
@@ -70,4 +75,25 @@ async function shrink({ id, experiment: file, seed, bug, runsMax }: TaskOf<'shri
     traceHash: result.traceHash,
   });
   return { id, type: 'shrunk', failure, runs };
+}
+
+/** More than the recorder keeps by default: a witness may lie early in a run, and the page chooses what it draws. */
+const TRACE_MESSAGES_MAX = 200_000;
+
+async function trace(task: TaskOf<'trace'>): Promise<WorkerAnswer> {
+  const { experiment, seed, bug, plan } =
+    'failure' in task
+      ? decodeFailure(task.failure, 'the failure file')
+      : { ...task, experiment: checkExperiment(task.experiment, 'the experiment'), plan: undefined };
+  const recorder = new TraceRecorder({ describe: describeFrame, messagesMax: TRACE_MESSAGES_MAX });
+  const run = await simulate({ experiment, seed, trace: recorder, ...(plan === undefined ? {} : { plan }) });
+  const { history: _history, ...summary } = run;
+  const page = tracePage({
+    run,
+    trace: recorder.trace(),
+    nodes: nodeNames(experiment),
+    clients: experiment.workload.clients,
+    bug,
+  });
+  return { id: task.id, type: 'traced', summary, page };
 }

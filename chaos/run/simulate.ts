@@ -12,6 +12,7 @@ import { performance } from 'node:perf_hooks';
 import { TrefoilError } from '../../src/core/errors.js';
 import type { Database } from '../../src/client/api.js';
 import { SimulatedCluster } from '../../src/simulation/cluster.js';
+import type { TraceRecorder } from '../../src/simulation/trace.js';
 import type { GroupCopies } from '../../src/simulation/copies.js';
 import type { Validity } from '../checkers/verdict.js';
 import { eventLoopTurns } from '../event-loop.js';
@@ -41,6 +42,8 @@ export interface SimulateOptions {
   readonly plan?: Plan;
   /** Sees the cluster before anything runs in it. */
   readonly prepare?: (cluster: SimulatedCluster) => void;
+  /** Records what happens; changes nothing of it. */
+  readonly trace?: TraceRecorder;
 }
 
 export interface RunResult {
@@ -52,6 +55,8 @@ export interface RunResult {
   readonly checks: readonly CheckResult[];
   readonly traceHash: string;
   readonly virtualMs: number;
+  /** Virtual time at which the fault phase, and with it the history, began. */
+  readonly beganMs: number;
   readonly realMs: number;
   /** Operations that were begun, final reads included. */
   readonly operations: number;
@@ -83,7 +88,7 @@ class Run {
   #notBegun = 0;
   #checks: CheckResult[] = [];
 
-  constructor({ experiment, seed, plan, prepare }: SimulateOptions) {
+  constructor({ experiment, seed, plan, prepare, trace }: SimulateOptions) {
     this.#experiment = experiment;
     this.#seed = seed;
     this.#plan = plan ?? planRun(experiment, seed);
@@ -92,6 +97,7 @@ class Run {
       config: clusterConfigText(experiment),
       turns: eventLoopTurns,
       drain: () => new Promise((resolve) => setImmediate(resolve)),
+      ...(trace === undefined ? {} : { trace }),
     });
     prepare?.(this.#cluster);
     this.#history = new HistoryRecorder(experiment.workload.clients, () => this.#nowMs());
@@ -122,6 +128,7 @@ class Run {
       checks,
       traceHash: this.#cluster.simulation.traceHash(),
       virtualMs: this.#cluster.simulation.nowMs(),
+      beganMs: this.#beganMs,
       realMs,
       operations: ended('invoke'),
       outcomes: { ok: ended('ok'), fail: ended('fail'), info: ended('info') },

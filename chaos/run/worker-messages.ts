@@ -21,7 +21,16 @@ export type WorkerWork =
       readonly runsMax: number;
     }
   /** `failure`: the text of a failure file. */
-  | { readonly type: 'replay'; readonly failure: string };
+  | { readonly type: 'replay'; readonly failure: string }
+  /** The page of a run, recorded: of what is left of a failure, or of a seed. */
+  | { readonly type: 'trace'; readonly failure: string }
+  | {
+      readonly type: 'trace';
+      readonly experiment: unknown;
+      readonly seed: number;
+      /** The planted bug, for the page. */
+      readonly bug: string | null;
+    };
 
 export type WorkerTask = WorkerWork & { readonly id: number };
 
@@ -37,5 +46,6 @@ export type WorkerAnswer =
     }
   /** `failure`: the text of the failure file. */
   | { readonly id: number; readonly type: 'shrunk'; readonly failure: string; readonly runs: number }
+  | { readonly id: number; readonly type: 'traced'; readonly summary: RunSummary; readonly page: string }
   /** The run could not be made at all. */
   | { readonly id: number; readonly type: 'error'; readonly message: string };

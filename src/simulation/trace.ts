@@ -16,6 +16,18 @@ export interface TraceProcess {
 /** How a frame fared. `lost` with its connection; `dropped` alone; `late`, overtaken; `duplicate`, a second copy. */
 export type MessageFate = 'whole' | 'corrupted' | 'lost' | 'dropped' | 'late' | 'duplicate';
 
+/** One message of a frame, as whoever can read frames tells it. */
+export interface CarriedMessage {
+  readonly name: string;
+  /** The key that it names, if it names one. */
+  readonly key: string | null;
+  /** Ties an answer to its question: equal on both, and the latest between the two processes is meant. */
+  readonly exchange: string | null;
+  readonly isAnswer: boolean;
+  /** What else it says, for people; may be empty. */
+  readonly detail: string;
+}
+
 export interface TraceMessage {
   readonly from: string;
   readonly to: string;
@@ -27,7 +39,7 @@ export interface TraceMessage {
   readonly sizeBytes: number;
   readonly fate: MessageFate;
   /** What the frame carried, where the recorder was told how to read it. */
-  readonly names?: readonly string[];
+  readonly carried?: readonly CarriedMessage[];
 }
 
 export interface TraceFault {
@@ -70,8 +82,8 @@ export interface TraceOptions {
   readonly messagesMax?: number;
   /** Of processes, faults and operations each. */
   readonly othersMax?: number;
-  /** Names what a frame carries. Called once a frame, with the bytes as they were sent. */
-  readonly describe?: (frame: Uint8Array) => readonly string[];
+  /** Tells what a frame carries. Called once a frame, with the bytes as they were sent. */
+  readonly describe?: (frame: Uint8Array) => readonly CarriedMessage[];
 }
 
 const MESSAGES_MAX_DEFAULT = 50_000;
@@ -99,8 +111,8 @@ export class TraceRecorder {
   }
 
   /** Returns the entry, on which the arrival is noted. */
-  message(entry: Omit<TraceMessage, 'names'>, frame: Uint8Array): TraceMessage {
-    const recorded = this.#describe === undefined ? entry : { ...entry, names: this.#describe(frame) };
+  message(entry: Omit<TraceMessage, 'carried'>, frame: Uint8Array): TraceMessage {
+    const recorded = this.#describe === undefined ? entry : { ...entry, carried: this.#describe(frame) };
     this.#messages.push(recorded);
     // Twice the bound before the oldest go at once: taking one off the front each time would move all the others.
     if (this.#messages.length >= 2 * this.#messagesMax) this.#trim();

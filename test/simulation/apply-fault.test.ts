@@ -1,9 +1,9 @@
 /** Every fault that an experiment can name, on a cluster of real nodes: it shows, and it ends. */
 import { describe, expect, it } from 'vitest';
+import { describeFrame } from '../../chaos/report/frame-contents.js';
 import { beginFault, describeFault, isInstant } from '../../chaos/faults/apply-fault.js';
 import type { FaultKind, FaultName } from '../../chaos/faults/fault.js';
 import type { Database } from '../../src/client/api.js';
-import { decodeFrame } from '../../src/protocol/codec.js';
 import { SimulatedCluster } from '../../src/simulation/cluster.js';
 import { TraceRecorder } from '../../src/simulation/trace.js';
 import { drain } from './drain.js';
@@ -319,7 +319,7 @@ async function repair({ cluster }: Run): Promise<void> {
 describe('the trace of a run', () => {
   it('names what frames carry, and who started', async () => {
     const trace = new TraceRecorder({
-      describe: (frame) => decodeFrame(frame).map((message) => message.type),
+      describe: describeFrame,
     });
     const cluster = new SimulatedCluster({ seed: 1, drain, config: CONFIG, trace });
     await cluster.start();
@@ -329,7 +329,7 @@ describe('the trace of a run', () => {
       'n2 start',
       'n3 start',
     ]);
-    expect(messages[0]?.names).toEqual(['hello']);
+    expect(messages[0]?.carried?.map(({ name }) => name)).toEqual(['hello']);
     expect(messages.every((m) => m.arrivedMs === null || m.arrivedMs > m.sentMs)).toBe(true);
     expect(JSON.parse(JSON.stringify(trace.trace()))).toEqual(trace.trace());
   });

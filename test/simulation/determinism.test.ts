@@ -123,7 +123,7 @@ describe('the generators of a world', () => {
 });
 
 describe('a recorder', () => {
-  const message = (sentMs: number): Omit<TraceMessage, 'names'> => ({
+  const message = (sentMs: number): Omit<TraceMessage, 'carried'> => ({
     from: 'a',
     to: 'b',
     connection: 1,

@@ -5,6 +5,7 @@ import { simHuntCommand } from './sim-hunt-command.js';
 import { simListCommand } from './sim-list-command.js';
 import { simReplayCommand } from './sim-replay-command.js';
 import { simRunCommand } from './sim-run-command.js';
+import { simTraceCommand } from './sim-trace-command.js';
 
 export const simCommand: CommandModule = {
   command: 'sim',
@@ -14,8 +15,9 @@ export const simCommand: CommandModule = {
       .command(simRunCommand)
       .command(simHuntCommand)
       .command(simReplayCommand)
+      .command(simTraceCommand)
       .command(simBugsCommand)
       .command(simListCommand)
-      .demandCommand(1, 'name what to do: run, hunt, replay, bugs or list'),
+      .demandCommand(1, 'name what to do: run, hunt, replay, trace, bugs or list'),
   handler: () => {},
 };

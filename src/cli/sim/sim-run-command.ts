@@ -13,6 +13,7 @@ import { TrefoilError } from '../../core/errors.js';
 import { cliContext } from '../context.js';
 import { EXIT, endWith } from '../exit-codes.js';
 import { lasting, minutesOption, runLines, seedOption } from './sim-options.js';
+import { tracedBy, writePage } from './write-trace.js';
 
 /** What `trefoil sim run` runs where nothing is named: one with a bit of everything. */
 const EXPERIMENT_DEFAULT = 'leaderless-everything';
@@ -24,6 +25,7 @@ interface RunArguments {
   readonly twice: boolean;
   readonly bug: string | undefined;
   readonly history: string | undefined;
+  readonly trace: string | undefined;
   readonly out: string;
   readonly json: boolean;
 }
@@ -51,6 +53,7 @@ export const simRunCommand: CommandModule<object, RunArguments> = {
         type: 'string',
         requiresArg: true,
       })
+      .option('trace', { describe: 'draw the run as this HTML page', type: 'string', requiresArg: true })
       .option('out', {
         describe: 'folder for the failure file',
         type: 'string',
@@ -61,7 +64,7 @@ export const simRunCommand: CommandModule<object, RunArguments> = {
       .epilogue('Exit code 1: a promise was broken; 2: a check could not tell.'),
   handler: async (argv) => {
     const context = cliContext(argv);
-    const { seed, twice, bug = null, history } = argv;
+    const { seed, twice, bug = null, history, trace } = argv;
     if (bug !== null) bugNamed(bug);
     const experiment = lasting(loadExperiment(argv.experiment), argv.minutes);
     const pool = new WorkerPool(1, bug);
@@ -73,11 +76,17 @@ export const simRunCommand: CommandModule<object, RunArguments> = {
       }
       const { summary } = answer;
       if (history !== undefined && answer.history !== null) writeFileSync(history, answer.history);
+      // Recorded in a run of its own: that it is the same one, its hash says.
+      if (trace !== undefined) {
+        const { page } = await tracedBy({ type: 'trace', experiment, seed, bug }, bug);
+        writePage(trace, page);
+      }
       const failed = failedCheck(summary);
       const file =
         failed === undefined ? null : await shrinkToFile(pool, { experiment, seed, bug, folder: argv.out });
       if (context.json) context.printJson({ ...summary, failure: file });
       else runLines(summary).forEach((line) => context.print(line));
+      if (trace !== undefined) context.note(`drawn as ${trace}`);
       if (file !== null) context.note(`shrunk into ${file}; replay it: trefoil sim replay ${file}`);
       if (summary.verdict !== 'valid') endWith(summary.verdict === 'invalid' ? EXIT.failed : EXIT.usage);
     } finally {
