@@ -10,7 +10,7 @@ import type { NodeId } from '../core/ids.js';
 import { HLC_RESERVED_MS } from '../core/limits.js';
 import type { Dot } from '../core/version-vector.js';
 import type { ClientResult, PeerMessage } from '../protocol/messages.js';
-import type { Effects, LocalRead, RequestHandle, Turn } from '../replication/strategy.js';
+import type { Effects, LocalRead, RequestHandle, Turn, WriteMark } from '../replication/strategy.js';
 import type { LogLevel, Random, StorageRange } from '../runtime/runtime.js';
 import { clockEntry } from './identity.js';
 import type { Minter } from './minter.js';
@@ -81,6 +81,10 @@ export class Step implements Turn, Effects {
     }
   }
 
+  written(mark: WriteMark): boolean {
+    return this.#world.pipeline.isWritten(mark);
+  }
+
   mint(): Dot {
     return this.#world.minter.mint(this.#slot.group, (key, value) => this.#write(key, value));
   }
@@ -117,6 +121,14 @@ export class Step implements Turn, Effects {
 
   whenDurable(token: number): void {
     this.outputs.push({ type: 'durable', token });
+  }
+
+  mark(): WriteMark {
+    return this.#waitsFor;
+  }
+
+  waitFor(mark: WriteMark): void {
+    this.#waitsFor = Math.max(this.#waitsFor, mark);
   }
 
   send(peer: NodeId, message: PeerMessage): void {

@@ -79,6 +79,11 @@ export class WritePipeline {
     return batch.number;
   }
 
+  /** Whether the batch is on disk, or was never needed (0). */
+  isWritten(batch: number): boolean {
+    return this.#open?.number !== batch && this.#inFlight?.number !== batch;
+  }
+
   /** Calls `release` when the batch is on disk; at once where it already is. */
   after(batch: number, release: () => void): void {
     if (this.#open?.number === batch) this.#open.released.push(release);

@@ -62,6 +62,8 @@ export interface Turn {
   readonly random: Random;
   /** The latest value under one of this replica's own keys, writes not yet on disk included. */
   read(key: string): LocalRead;
+  /** Whether all that a mark names is on disk. */
+  written(mark: WriteMark): boolean;
   /** A new dot of this node's incarnation in this group; its counter is never given twice. */
   mint(): Dot;
   /** A timestamp above every one seen, and above `above`. */
@@ -74,12 +76,22 @@ export interface Turn {
   readonly writesRefused: ErrorCode | null;
 }
 
+/** See `Effects.mark`. Means something only to the replica that took it, until that is opened anew. */
+export type WriteMark = number;
+
 export interface Effects {
   /** Writes under this replica's own keys, all of one step in one batch. */
   put(key: string, value: Uint8Array): void;
   delete(key: string): void;
   /** Asks for a `durable` event once this step's writes are on disk. */
   whenDurable(token: number): void;
+  /** Names what the outputs of this step wait for so far: all that it has put, and every unwritten value that it has read. */
+  mark(): WriteMark;
+  /**
+   * The outputs of this step wait for what an earlier one marked as well. To be said by a step that passes on what that one
+   * had read or put: a step by itself waits for nothing that it was merely told of.
+   */
+  waitFor(mark: WriteMark): void;
   send(peer: NodeId, message: PeerMessage): void;
   /** Leaves at once, before this step's writes are durable. Each use is justified in the strategy's SPEC. */
   sendEarly(peer: NodeId, message: PeerMessage): void;

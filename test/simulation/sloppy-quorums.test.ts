@@ -104,6 +104,31 @@ describe('a sloppy quorum', () => {
     await expect(refused).rejects.toMatchObject({ code: 'QuorumNotReached', outcome: 'unknown' });
   });
 
+  it('asks no stand-in before the coordinator has the write on its own disk', async () => {
+    const rig = await sloppyRig(15);
+    const { cluster, homes, standIns, client } = rig;
+    // With hints on disk already, for homes that take none, nothing else is written when the homes are lost.
+    await loseTwoHomes(rig);
+    await cluster.settle(client.put('k', 'u'));
+    for (const home of homes.slice(1)) cluster.world.disk(home).setFreeBytes(1_000_000);
+    await bringBack(rig, homes[1], homes[2]);
+    await cluster.simulation.runFor(3_000);
+    const before = { asked: cluster.counter(homes[0], 'stand_ins_asked'), held: saidOften(rig, 'hold') };
+    cluster.world.disk(homes[0]).holdSync();
+    const write = watch(client.put('k', 'v', { budgetMs: 20_000 }));
+    await cluster.simulation.runUntil(() => cluster.world.disk(homes[0]).holding);
+    cluster.crash(homes[1]);
+    cluster.crash(homes[2]);
+    await cluster.parted(homes[0], [homes[1], homes[2]]);
+    await cluster.simulation.runFor(1_000);
+    expect(cluster.counter(homes[0], 'stand_ins_asked')).toBe(before.asked + 1);
+    expect(saidOften(rig, 'hold')).toBe(before.held);
+    cluster.world.disk(homes[0]).releaseSync();
+    await cluster.simulation.runUntil(() => write.settled);
+    expect(write.error).toBeUndefined();
+    expect(heldFor(cluster, standIns[0], homes[1])).toEqual(['k=u|v']);
+  });
+
   it('is acknowledged only once the stand-in has it on disk', async () => {
     const rig = await sloppyRig(6);
     const { cluster, homes, standIns, client } = rig;

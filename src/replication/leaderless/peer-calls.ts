@@ -5,7 +5,8 @@
  *
  * An answer can be lost while the way to the peer stands: it travels on a connection of its own, which may break.
  * So a question that waits long is asked once more. Every one of them may be asked twice; once more is the bound, so that
- * a peer that is merely slow gets twice the work at most.
+ * a peer that is merely slow gets twice the work at most. Not before it has left the first time: what it carries may not be
+ * on this replica's own disk yet.
  *
  * Sequences start at a random number: an answer to a question from before a restart matches nothing.
  */
@@ -16,7 +17,7 @@ import type {
   LeaderlessMessage,
   StoreResult,
 } from '../../protocol/leaderless-messages.js';
-import type { Effects, Turn } from '../strategy.js';
+import type { Effects, Turn, WriteMark } from '../strategy.js';
 import { ASK_AGAIN_MS } from './tuning.js';
 
 export type PeerAnswer = StoreResult | FetchResult | FetchPageResult;
@@ -28,6 +29,8 @@ interface PeerCall {
   readonly expects: PeerAnswer['type'];
   readonly message: LeaderlessMessage;
   readonly deadlineMs: number;
+  /** What the question waits for before it leaves. */
+  readonly mark: WriteMark;
   /** When to ask again: known from the first sweep on, Infinity once it was done. */
   againMs: number | undefined;
   readonly onAnswer: OnAnswer<never>;
@@ -127,7 +130,7 @@ export class PeerCalls {
     this.#end((call) => call.deadlineMs <= turn.monotonicMs, turn, effects);
     for (const call of this.#open.values()) {
       call.againMs ??= turn.monotonicMs + ASK_AGAIN_MS;
-      if (call.againMs > turn.monotonicMs) continue;
+      if (call.againMs > turn.monotonicMs || !turn.written(call.mark)) continue;
       call.againMs = Infinity;
       effects.count('peer_calls_repeated');
       effects.send(call.peer, call.message);
@@ -155,7 +158,8 @@ export class PeerCalls {
   ): number {
     const sequence = this.#nextSequence++;
     const message = messageOf(sequence);
-    this.#open.set(sequence, { peer, expects, message, deadlineMs, againMs: undefined, onAnswer });
+    const mark = effects.mark();
+    this.#open.set(sequence, { peer, expects, message, deadlineMs, mark, againMs: undefined, onAnswer });
     effects.send(peer, message);
     return sequence;
   }

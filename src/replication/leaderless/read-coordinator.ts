@@ -16,7 +16,7 @@ import { decodeContext, encodeContext } from '../../protocol/context-codec.js';
 import type { GetOperation } from '../../protocol/messages.js';
 import { checkRecord } from '../../protocol/record-codec.js';
 import type { KeyRecord } from '../../core/record.js';
-import type { Effects, ReplicaEvent, RequestHandle, Turn } from '../strategy.js';
+import type { Effects, ReplicaEvent, RequestHandle, Turn, WriteMark } from '../strategy.js';
 import { AnswerTimes } from './answer-times.js';
 import { explainRead } from './explain.js';
 import { checkReachable, requiredReplicas, type GroupMembers } from './group-members.js';
@@ -49,6 +49,8 @@ interface OpenRead {
   readonly explain: boolean;
   readonly atLeast: VersionVector;
   readonly answers: ReadAnswers;
+  /** Of the local answer: whoever is told of it, or brought it, may hear so only when it is on disk here. */
+  local: WriteMark;
   readonly asked: Set<NodeId>;
   /** The questions that await an answer, by whom they were put to. */
   readonly waiting: Map<NodeId, number>;
@@ -104,11 +106,13 @@ export class ReadCoordinator {
       explain: get.explain,
       atLeast: atLeast === null ? [] : contextBound(decodeContext(key, atLeast)),
       answers: new ReadAnswers(),
+      local: 0,
       asked: new Set(),
       waiting: new Map(),
       replied: false,
     };
     const local = this.#records.read(turn, key);
+    read.local = effects.mark();
     if (!read.answers.add(this.#members.self, local)) this.#repair.begin(key, turn, effects);
     this.#open.add(read);
     this.#lookAt(read);
@@ -240,6 +244,7 @@ export class ReadCoordinator {
     if (values instanceof TrefoilError) return this.#fail(read, effects, values);
     read.replied = true;
     this.#open.delete(read);
+    effects.waitFor(read.local);
     if (speculationWon(read)) effects.count('reads_speculated_won');
     if (read.waiting.size > 0) this.#listen(read, turn);
     const all = [this.#members.self, ...this.#members.peers];
@@ -273,6 +278,7 @@ export class ReadCoordinator {
     const stale = read.answers.stale(merged);
     const { bytes } = merged;
     if (bytes === null || stale.length === 0) return [];
+    effects.waitFor(read.local);
     effects.count('read_repairs', stale.length);
     for (const replica of stale) {
       if (replica === this.#members.self) this.#repairSelf(read.key, bytes, turn, effects);

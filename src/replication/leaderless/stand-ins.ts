@@ -5,7 +5,7 @@
  * Each stand-in is asked once for a write, and each home has one stand-in at a time: W acknowledgements are W disks.
  */
 import type { NodeId } from '../../core/ids.js';
-import type { Effects, Turn } from '../strategy.js';
+import type { Effects, Turn, WriteMark } from '../strategy.js';
 import type { GroupMembers } from './group-members.js';
 import type { PeerCalls } from './peer-calls.js';
 import { STORE_ANSWER_MS_MAX } from './tuning.js';
@@ -17,6 +17,7 @@ export class StandIns {
   readonly #tally: WriteTally;
   readonly #key: string;
   readonly #record: Uint8Array;
+  readonly #mark: WriteMark;
   readonly #onAnswer: (turn: Turn, effects: Effects) => void;
   /** The homes for which some stand-in keeps the record, or has been asked to. */
   readonly #keptFor = new Set<NodeId>();
@@ -24,7 +25,13 @@ export class StandIns {
   constructor(
     members: GroupMembers,
     calls: PeerCalls,
-    write: { readonly tally: WriteTally; readonly key: string; readonly record: Uint8Array },
+    write: {
+      readonly tally: WriteTally;
+      readonly key: string;
+      readonly record: Uint8Array;
+      /** Of the coordinator's own copy. */
+      readonly mark: WriteMark;
+    },
     onAnswer: (turn: Turn, effects: Effects) => void,
   ) {
     this.#members = members;
@@ -32,6 +39,7 @@ export class StandIns {
     this.#tally = write.tally;
     this.#key = write.key;
     this.#record = write.record;
+    this.#mark = write.mark;
     this.#onAnswer = onAnswer;
   }
 
@@ -51,6 +59,7 @@ export class StandIns {
     this.#keptFor.add(home);
     this.#tally.addStandIn(standIn);
     effects.count('stand_ins_asked');
+    effects.waitFor(this.#mark);
     const held = { home, key: this.#key, record: this.#record };
     const deadlineMs = turn.monotonicMs + STORE_ANSWER_MS_MAX;
     this.#calls.hold(effects, standIn, held, deadlineMs, (answer, turnNow, effectsNow) => {

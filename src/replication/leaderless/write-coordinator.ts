@@ -260,7 +260,7 @@ export class WriteCoordinator {
       replied: false,
     };
     if (namespace.sloppy) {
-      const held = { tally: write.tally, key, record: bytes };
+      const held = { tally: write.tally, key, record: bytes, mark: effects.mark() };
       write.standIns = new StandIns(this.#members, this.#calls, held, (turnNow, effectsNow) =>
         this.#judge(token, write, turnNow, effectsNow),
       );
