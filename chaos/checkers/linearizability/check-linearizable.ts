@@ -3,7 +3,8 @@
  * given? (Herlihy & Wing, 1990.)
  *
  * A history is linearizable exactly if it is for each object alone, so each key is judged by itself. Registers whose written
- * values are unique take the near-linear way (`zones.ts`), everything else a bounded search (`search.ts`).
+ * values are unique take a near-linear way (`zones.ts`), and so do stores of texts whose parts can be told apart (`texts.ts`);
+ * everything else is a bounded search (`search.ts`).
  * `fail` did not happen, `info` may happen at any later time or never, and reads that were not answered tell nothing.
  * Operations of the process `nemesis` are not about the object.
  */
@@ -13,7 +14,9 @@ import { showValue, type Model, type ModelName, type ModelOptions } from './mode
 import { assertSpoken, modelOf } from './models.js';
 import { planOf } from './plan.js';
 import { searchOrder, type Meter, type SearchResult } from './search.js';
-import { contradictionVerdict, searchVerdict } from './witness.js';
+import { argueTexts } from './text-witness.js';
+import { findTextContradiction } from './texts.js';
+import { argumentVerdict, contradictionVerdict, searchVerdict } from './witness.js';
 import { findContradiction } from './zones.js';
 
 export interface LinearizabilityOptions extends ModelOptions {
@@ -66,6 +69,12 @@ function checkObject(
     if (contradiction === 'none') return { validity: 'valid', reason: 'linearizable' };
     if (contradiction !== undefined)
       return contradictionVerdict(contradiction, operations, options, meter.bytesMax);
+  }
+  if (options.model === 'kv') {
+    const contradiction = findTextContradiction(operations, options);
+    if (contradiction === 'none') return { validity: 'valid', reason: 'linearizable' };
+    if (contradiction !== undefined)
+      return argumentVerdict(argueTexts(contradiction), operations, options, meter.bytesMax);
   }
   const model = modelOf(options.model, operations, options);
   return searchVerdict(search(model, operations, meter), operations, options, meter.bytesMax);

@@ -44,7 +44,7 @@ function kvStep(operation: Operation, options: ModelOptions): Step | undefined {
 }
 
 /** Numbers are their digits: a store of texts cannot tell them apart. */
-function textOf(value: Value): string {
+export function textOf(value: Value): string {
   return value === null ? '' : String(identityOf(value));
 }
 

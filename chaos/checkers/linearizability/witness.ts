@@ -105,7 +105,16 @@ export function contradictionVerdict(
   options: Options,
   bytesMax: number,
 ): Verdict {
-  const { lines, about, reason } = argue(contradiction);
+  return argumentVerdict(argue(contradiction), operations, options, bytesMax);
+}
+
+/** The verdict on a history that a few of its operations refute; says how far an order gets before they do. */
+export function argumentVerdict(
+  { lines, about, reason }: Argument,
+  operations: readonly Operation[],
+  options: Options,
+  bytesMax: number,
+): Verdict {
   const end = Math.max(...about.map((o) => (o.outcome === 'ok' ? o.completedAt : o.invokedAt)));
   const upToEnd = operations.filter((o) => o.invokedAt <= end);
   const model = modelOf(options.model, upToEnd, options);
@@ -117,7 +126,8 @@ export function contradictionVerdict(
   };
 }
 
-interface Argument {
+/** Why no order exists: the argument, a line each, the operations it is about, and all of it in one line. */
+export interface Argument {
   readonly lines: readonly string[];
   readonly about: readonly Operation[];
   readonly reason: string;

@@ -43,7 +43,8 @@ export function findContradiction(
   if (clusters === undefined) return undefined;
   const early = addReads(operations, clusters, options);
   if (early !== undefined) return early;
-  return findClash([...clusters.values()]) ?? 'none';
+  const clash = findClash([...clusters.values()]);
+  return clash === undefined ? 'none' : { kind: 'clash', ...clash };
 }
 
 type Identity = ReturnType<typeof identityOf>;
@@ -110,7 +111,10 @@ function addReads(
   return undefined;
 }
 
-function findClash(clusters: readonly Cluster[]): Contradiction | undefined {
+/** Two clusters that must each be before the other. */
+export function findClash<C extends Cluster>(
+  clusters: readonly C[],
+): { readonly one: C; readonly other: C } | undefined {
   // A pending write that nobody read has f = Infinity: it need not have happened.
   const placed = clusters.filter((cluster) => cluster.f !== Infinity);
   const forward = placed.filter((cluster) => cluster.f < cluster.s).sort((a, b) => a.f - b.f);
@@ -118,7 +122,7 @@ function findClash(clusters: readonly Cluster[]): Contradiction | undefined {
     const one = forward[at - 1]!;
     const other = forward[at]!;
     // By f: so other's s is beyond one's f, and they clash if one's s is beyond other's f.
-    if (other.f < one.s) return { kind: 'clash', one, other };
+    if (other.f < one.s) return { one, other };
   }
   const backward = placed.filter((cluster) => cluster.f >= cluster.s).sort((a, b) => a.s - b.s);
   let reached = 0;
@@ -126,7 +130,7 @@ function findClash(clusters: readonly Cluster[]): Contradiction | undefined {
     // The forward zones do not overlap: only the last that began before `other` can still be open after it.
     while (reached < forward.length && forward[reached]!.f < other.s) reached++;
     const one = forward[reached - 1];
-    if (one !== undefined && other.f < one.s) return { kind: 'clash', one, other };
+    if (one !== undefined && other.f < one.s) return { one, other };
   }
   return undefined;
 }
