@@ -61,7 +61,7 @@ const histories = fc
       if (how === 'fail') now = { ...hurt, outcome: 'fail' };
       if (hurt.f === 'get') {
         if (how === 'text') now = { ...hurt, output: beside.output };
-        if (how === 'reversed') now = { ...hurt, output: [...String(hurt.output)].reverse().join('') };
+        if (how === 'reversed') now = { ...hurt, output: [...((hurt.output ?? '') as string)].reverse().join('') };
         if (how === 'empty') now = { ...hurt, output: null };
       }
       operations[at % operations.length] = now;

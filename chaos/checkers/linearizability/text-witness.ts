@@ -1,5 +1,6 @@
 /** Says to a person why the texts that gets show have no order. Each line names operations as the history has them. */
 import type { Operation } from '../../history/history.js';
+import { textOf } from './kv-model.js';
 import { showValue } from './model.js';
 import type { TextCluster, TextContradiction } from './texts.js';
 import { phrase, type Argument } from './witness.js';
@@ -11,7 +12,7 @@ export function argueTexts(contradiction: TextContradiction): Argument {
   switch (contradiction.kind) {
     case 'no-reading': {
       const { read, at, failed } = contradiction;
-      const rest = String(read.output).slice(at, at + CONTEXT_CHARACTERS);
+      const rest = textOf(read.output).slice(at, at + CONTEXT_CHARACTERS);
       const nothing = `from character ${at} on, ${showValue(rest)}, it is nothing that was put or appended`;
       const why =
         failed === undefined ? nothing : `what it shows at character ${at} failed: ${phrase(failed)}`;
