@@ -61,7 +61,8 @@ const histories = fc
       if (how === 'fail') now = { ...hurt, outcome: 'fail' };
       if (hurt.f === 'get') {
         if (how === 'text') now = { ...hurt, output: beside.output };
-        if (how === 'reversed') now = { ...hurt, output: [...((hurt.output ?? '') as string)].reverse().join('') };
+        if (how === 'reversed')
+          now = { ...hurt, output: [...((hurt.output ?? '') as string)].reverse().join('') };
         if (how === 'empty') now = { ...hurt, output: null };
       }
       operations[at % operations.length] = now;
@@ -119,7 +120,7 @@ it('names an append that a text shows twice', () => {
 });
 
 it('names an append that is shown behind two puts', () => {
-  const append = operation('append', 'a', 0);
+  const append = operation('append', 'a', 0, undefined);
   const get = (text: string, at: number): Operation => operation('get', null, at, at + 1, { output: text });
   const shows = [get('pa', 20), get('qa', 40)];
   const all = [append, operation('put', 'p', 10, 11), shows[0]!, operation('put', 'q', 30, 31), shows[1]!];
@@ -134,6 +135,11 @@ it('names an append that is shown behind two puts', () => {
 
 it('refuses a text that ends within an append', () => {
   const get = (text: string, at: number): Operation => operation('get', null, at, at + 1, { output: text });
-  const all = [operation('append', 'a', 0, 1), operation('append', 'bc', 2), get('ab', 4), get('abc', 6)];
+  const all = [
+    operation('append', 'a', 0, 1),
+    operation('append', 'bc', 2, undefined),
+    get('ab', 4),
+    get('abc', 6),
+  ];
   expect(findTextContradiction(all, {})).toMatchObject({ kind: 'no-reading', at: 1, read: all[2] });
 });
