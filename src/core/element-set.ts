@@ -5,15 +5,17 @@
  * An observed-remove set (A. Bieniusa et al., "An optimized conflict-free replicated set", 2012): an add
  * supersedes the dots of the same element that its coordinator holds; a remove takes away those that its context has
  * seen, and leaves a dot in the record's context without a sibling. An add that the remover had not seen stays.
+ *
+ * An add that was retried elsewhere has a twin for each element. One whose counterpart is superseded is hidden, and the next
+ * write takes it away: else what was removed would come back when the twin does.
  */
-import type { KeyRecord, Sibling } from './record.js';
+import { sameOperation, type CausalContext, type KeyRecord, type Sibling } from './record.js';
 import { covers, sameDot } from './version-vector.js';
-import type { CausalContext } from './record.js';
 
 /** Each element once, under its latest dot, in the order of dots. */
 export function viewElements(record: KeyRecord): Sibling[] {
   const latest = new Map<string, Sibling>();
-  for (const sibling of record.siblings) {
+  for (const sibling of withoutSuperseded(record)) {
     if (sibling.value === null) continue;
     const name = elementName(sibling.value);
     const other = latest.get(name);
@@ -27,7 +29,7 @@ export function viewElements(record: KeyRecord): Sibling[] {
 /** The siblings that an add of `elements` stands beside: those of all other elements. */
 export function besideAdded(record: KeyRecord, elements: readonly Uint8Array[]): Sibling[] {
   const added = new Set(elements.map(elementName));
-  return record.siblings.filter(({ value }) => value === null || !added.has(elementName(value)));
+  return withoutSuperseded(record).filter(({ value }) => value === null || !added.has(elementName(value)));
 }
 
 /** The siblings that a remove by someone who had seen `seen` leaves. `elements` of null removes all of them. */
@@ -37,9 +39,36 @@ export function besideRemoved(
   seen: CausalContext,
 ): Sibling[] {
   const removed = elements === null ? null : new Set(elements.map(elementName));
-  return record.siblings.filter(({ dot, value }) => {
+  return withoutSuperseded(record).filter(({ dot, value }) => {
     const observed = covers(seen.vector, dot) || seen.dots.some((d) => sameDot(d, dot));
     return !observed || (removed !== null && (value === null || !removed.has(elementName(value))));
+  });
+}
+
+/**
+ * The siblings, less twins of what is superseded. The dots of one add travel together, so a record that knows one of another
+ * incarnation's has seen all of them: an element that it holds under none of them was removed since, or added again.
+ */
+function withoutSuperseded(record: KeyRecord): readonly Sibling[] {
+  const known = [...record.siblings, ...record.recentOperations];
+  const retried = known.filter((entry) => entry.retried === true);
+  if (retried.length === 0) return record.siblings;
+  const sameElement = (a: Sibling, b: Sibling): boolean =>
+    (a.value === null ? null : elementName(a.value)) === (b.value === null ? null : elementName(b.value));
+  return record.siblings.filter((sibling) => {
+    if (!retried.some((entry) => sameOperation(entry.operation, sibling.operation))) return true;
+    const twins = known.filter(
+      ({ dot, operation }) =>
+        dot.incarnation !== sibling.dot.incarnation && sameOperation(operation, sibling.operation),
+    );
+    return twins.every(({ dot }) =>
+      record.siblings.some(
+        (s) =>
+          s.dot.incarnation === dot.incarnation &&
+          sameOperation(s.operation, sibling.operation) &&
+          sameElement(s, sibling),
+      ),
+    );
   });
 }
 

@@ -69,6 +69,12 @@ export const RECORD_BYTES_MAX = 2 * 1024 * 1024;
 /** Operations that a record remembers so that a retry is recognised; older ones answer `OperationForgotten`. */
 export const RECENT_OPERATIONS_MAX = 8;
 
+/**
+ * Retried operations that a record remembers, however many writes came after them: the first attempt may come back from a replica that was
+ * away. The oldest goes, counted in `retries_forgotten`.
+ */
+export const RETRIED_OPERATIONS_MAX = 32;
+
 /** How far ahead of the local wall clock a remote timestamp may push ours; beyond it the data is kept and the clock is not moved. */
 export const CLOCK_SKEW_MS_MAX = 60_000;
 

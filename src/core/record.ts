@@ -15,7 +15,7 @@
  */
 import type { SessionId } from './ids.js';
 import { hlcWallMs, type HlcTime } from './hlc.js';
-import { RECENT_OPERATIONS_MAX } from './limits.js';
+import { RECENT_OPERATIONS_MAX, RETRIED_OPERATIONS_MAX } from './limits.js';
 import {
   compareDots,
   covers,
@@ -41,6 +41,8 @@ export interface Sibling {
   readonly expiresAt: number;
   /** Opaque bytes, or null for a tombstone. */
   readonly value: Uint8Array | null;
+  /** Minted for a retry: the operation may have a twin under a dot that nobody here knows yet. */
+  readonly retried?: true;
 }
 
 /** An operation whose write was superseded: kept so that a late retry is not applied again. */
@@ -48,13 +50,18 @@ export interface RecentOperation {
   readonly hlc: HlcTime;
   readonly operation: OperationId;
   readonly dot: Dot;
+  /** As of the sibling that it was. */
+  readonly retried?: true;
 }
 
 export interface KeyRecord {
   readonly context: VersionVector;
   /** Sorted by dot. Every dot is covered by `context`. */
   readonly siblings: readonly Sibling[];
-  /** Newest first. With the siblings' own operations, the latest `RECENT_OPERATIONS_MAX` that are known. */
+  /**
+   * Newest first. With the siblings' own operations, the latest `RECENT_OPERATIONS_MAX` that are known, and the latest
+   * `RETRIED_OPERATIONS_MAX` of those that were retried.
+   */
   readonly recentOperations: readonly RecentOperation[];
 }
 
@@ -162,24 +169,40 @@ export function siblingsBeside(local: KeyRecord, seen: CausalContext): Sibling[]
   );
 }
 
-/** The top K of all operations that the sources know, less those that a surviving sibling names itself. */
+/**
+ * The top K of all operations that the sources know, and the top K of the retried ones; less those that a surviving
+ * sibling names itself.
+ */
 function latestSuperseded(
   sources: readonly KeyRecord[],
   survivors: readonly Sibling[],
 ): readonly RecentOperation[] {
   const latest: RecentOperation[] = [];
+  const retried: RecentOperation[] = [];
+  const learnAll = (entries: readonly RecentOperation[]): void => {
+    for (const entry of entries) {
+      learn(latest, entry, RECENT_OPERATIONS_MAX);
+      if (entry.retried === true) learn(retried, entry, RETRIED_OPERATIONS_MAX);
+    }
+  };
   for (const source of sources) {
-    for (const sibling of source.siblings) learn(latest, sibling);
-    for (const operation of source.recentOperations) learn(latest, operation);
+    learnAll(source.siblings);
+    learnAll(source.recentOperations);
   }
-  for (const sibling of survivors) learn(latest, sibling);
-  return latest
+  learnAll(survivors);
+  // What only its retry kept is older than all of the latest: the order stays.
+  const older = retried.filter(({ dot }) => !latest.some((known) => sameDot(known.dot, dot)));
+  return [...latest, ...older]
     .filter((known) => !survivors.some((s) => sameDot(s.dot, known.dot)))
-    .map(({ hlc, operation, dot }) => ({ hlc, operation, dot }));
+    .map(recentOperation);
 }
 
-/** Keeps the latest K, newest first, each dot once. */
-function learn(latest: RecentOperation[], entry: RecentOperation): void {
+function recentOperation({ hlc, operation, dot, retried }: RecentOperation): RecentOperation {
+  return retried === true ? { hlc, operation, dot, retried } : { hlc, operation, dot };
+}
+
+/** Keeps the latest `max`, newest first, each dot once. */
+function learn(latest: RecentOperation[], entry: RecentOperation, max: number): void {
   let place = latest.length;
   while (place > 0) {
     const before = latest[place - 1] as RecentOperation;
@@ -188,9 +211,9 @@ function learn(latest: RecentOperation[], entry: RecentOperation): void {
     if (order > 0) break;
     place--;
   }
-  if (place >= RECENT_OPERATIONS_MAX) return;
+  if (place >= max) return;
   latest.splice(place, 0, entry);
-  if (latest.length > RECENT_OPERATIONS_MAX) latest.pop();
+  if (latest.length > max) latest.pop();
 }
 
 /** Whether two records of one key are the same. A dot names its write; only expiry changes what stands under it. */
@@ -209,12 +232,19 @@ export function sameRecord(a: KeyRecord, b: KeyRecord): boolean {
 
 /**
  * Whether the record may have forgotten an operation of a wall time at or after `sinceMs`: its window is full, and
- * reaches no further back than that.
+ * reaches no further back than that. What stands in it for another reason than being among the latest (a sibling, a retried
+ * operation) may be older, and tells nothing of what lay between.
  */
 export function forgetsOperations(record: KeyRecord, sinceMs: number): boolean {
-  const known = [...record.siblings, ...record.recentOperations];
-  if (known.length < RECENT_OPERATIONS_MAX) return false;
-  return known.every((entry) => hlcWallMs(entry.hlc) >= sinceMs);
+  const times = [...record.siblings, ...record.recentOperations].map(({ hlc }) => hlc).sort((x, y) => y - x);
+  const oldest = times[RECENT_OPERATIONS_MAX - 1];
+  return oldest !== undefined && hlcWallMs(oldest) >= sinceMs;
+}
+
+/** How many retried operations the record remembers or holds. */
+export function retriedOperations(record: KeyRecord): number {
+  const retried = (entry: RecentOperation): boolean => entry.retried === true;
+  return record.siblings.filter(retried).length + record.recentOperations.filter(retried).length;
 }
 
 /** The dots under which the record knows an operation, lowest first. More than one after a retry elsewhere. */

@@ -9,7 +9,8 @@
  *     payload  for each sibling 0 for a tombstone, or the length of its value + 1; then the values' bytes
  *
  * Every dot is covered by the context, so a dot names its incarnation by its place there; a session is
- * spelled out where it first stands and is a number afterwards (numbers and texts: see `binary.ts`).
+ * spelled out where it first stands and is a number afterwards (numbers and texts: see `binary.ts`). Of a write minted for
+ * a retry the place is raised by the length of the context: records from before that was kept read as they did.
  *
  * Hash trees digest the header as it is. Therefore one record has one encoding, and the header has
  * everything but whether a sibling is a value or a tombstone: expiry turns one into the other under the
@@ -153,10 +154,10 @@ function writeHeader(record: KeyRecord): void {
 
 /** What a sibling and a recent operation have in common. */
 function writeWrite(write: RecentOperation, context: VersionVector, sessions: Map<SessionId, number>): void {
-  const { dot, hlc, operation } = write;
+  const { dot, hlc, operation, retried } = write;
   const place = context.findIndex(([incarnation]) => incarnation === dot.incarnation);
   invariant((context[place]?.[1] ?? 0) >= dot.counter, 'the context of a record covers its dots');
-  body.uint(place);
+  body.uint(retried === true ? place + context.length : place);
   body.uint(dot.counter);
   body.uint(hlc);
   const known = sessions.get(operation.session);
@@ -189,9 +190,9 @@ function readSiblings(reader: BinaryReader, context: VersionVector, sessions: Se
   const siblings: Draft[] = [];
   let previous: Draft | undefined;
   for (let left = reader.countOf(WRITE_BYTES_MIN + 1); left > 0; left--) {
-    const { dot, hlc, operation } = readWrite(reader, context, sessions);
-    const sibling: Draft = { dot, hlc, operation, expiresAt: reader.uint(), value: null };
-    if (previous !== undefined && compareDots(previous.dot, dot) >= 0) {
+    const write = readWrite(reader, context, sessions);
+    const sibling: Draft = { ...write, expiresAt: reader.uint(), value: null };
+    if (previous !== undefined && compareDots(previous.dot, sibling.dot) >= 0) {
       throw corrupt('its siblings are out of order');
     }
     siblings.push(sibling);
@@ -220,7 +221,9 @@ function readRecentOperations(
 }
 
 function readWrite(reader: BinaryReader, context: VersionVector, sessions: Sessions): RecentOperation {
-  const seen = context[reader.uint()];
+  const written = reader.uint();
+  const retried = written >= context.length;
+  const seen = context[retried ? written - context.length : written];
   const counter = reader.uint();
   if (seen === undefined || counter === 0 || counter > seen[1]) {
     throw corrupt('its context does not cover a dot');
@@ -236,7 +239,9 @@ function readWrite(reader: BinaryReader, context: VersionVector, sessions: Sessi
   }
   const session = sessions.names[place];
   if (session === undefined) throw corrupt('it names an unknown session');
-  return { hlc, operation: { session, sequence: reader.uint() }, dot: { incarnation: seen[0], counter } };
+  const operation = { session, sequence: reader.uint() };
+  const dot = { incarnation: seen[0], counter };
+  return retried ? { hlc, operation, dot, retried } : { hlc, operation, dot };
 }
 
 function corrupt(what: string): TrefoilError {

@@ -14,6 +14,7 @@ export interface WriteEvent {
   readonly operation: OperationId;
   readonly expiresAt: number;
   readonly value: Uint8Array | null;
+  readonly retried?: true;
   /** Every write that this one superseded, and all that those superseded. */
   readonly past: ReadonlySet<WriteEvent>;
 }
@@ -73,11 +74,17 @@ export function survivors(replica: ModelReplica): WriteEvent[] {
   return [...replica.known].filter((event) => ![...replica.known].some((other) => other.past.has(event)));
 }
 
-/** The operations that a record should remember: the latest `limit` of all that the replica was told of. */
-export function latestTold(replica: ModelReplica, limit: number): WriteEvent[] {
-  return [...replica.told]
-    .sort((x, y) => y.hlc - x.hlc || (dotText(x.dot) < dotText(y.dot) ? -1 : 1))
-    .slice(0, limit);
+/**
+ * The operations that a record should remember: the latest of all that the replica was told of, and the latest of the
+ * retried ones.
+ */
+export function latestTold(
+  replica: ModelReplica,
+  limit: { readonly all: number; readonly retried: number },
+): WriteEvent[] {
+  const told = [...replica.told].sort((x, y) => y.hlc - x.hlc || (dotText(x.dot) < dotText(y.dot) ? -1 : 1));
+  const retried = told.filter((event) => event.retried === true).slice(0, limit.retried);
+  return told.filter((event, place) => place < limit.all || retried.includes(event));
 }
 
 /** Orders like the dots themselves: by incarnation, then counter. */

@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { RECENT_OPERATIONS_MAX } from '../../src/core/limits.js';
+import { RECENT_OPERATIONS_MAX, RETRIED_OPERATIONS_MAX } from '../../src/core/limits.js';
 import {
   applyWrite,
   EMPTY_CONTEXT,
@@ -90,7 +90,11 @@ function checkWellFormed(record: KeyRecord): void {
     'what was superseded is not held',
     !record.recentOperations.some((o) => dots.some((d) => sameDot(d, o.dot))),
   );
-  holds('operations are bounded', record.recentOperations.length <= RECENT_OPERATIONS_MAX);
+  const retried = record.recentOperations.filter((o) => o.retried === true).length;
+  holds(
+    'operations are bounded',
+    retried <= RETRIED_OPERATIONS_MAX && record.recentOperations.length - retried <= RECENT_OPERATIONS_MAX,
+  );
 }
 
 function same(law: string, a: KeyRecord, b: KeyRecord): void {
@@ -112,6 +116,7 @@ describe('records against full causal histories', () => {
       lostMemory: 0,
       expired: 0,
       forgot: 0,
+      keptRetried: 0,
     };
     const property = fc.property(histories, (history) => {
       const reached = checkHistory(REAL, history);
@@ -122,6 +127,7 @@ describe('records against full causal histories', () => {
       if (reached.lostMemory > 0) seen.lostMemory++;
       if (reached.expired > 0) seen.expired++;
       if (reached.forgotOperations > 0) seen.forgot++;
+      if (reached.keptRetried > 0) seen.keptRetried++;
     });
     fc.assert(property, { numRuns: HISTORIES });
     for (const [what, count] of Object.entries(seen)) {
@@ -160,6 +166,35 @@ describe('records against full causal histories', () => {
       .sort((x, y) => y - x);
     expect(remembered).toEqual([25, 24, 23, 22, 21, 20, 19, 18]);
     expect(remembered).toHaveLength(RECENT_OPERATIONS_MAX);
+  });
+
+  it('and the latest retried ones beside them, up to their own limit', () => {
+    const write = (record: KeyRecord, written: Sibling): KeyRecord =>
+      applyWrite(record, { ...EMPTY_CONTEXT, vector: record.context }, written);
+    const start: KeyRecord = { context: [], siblings: [], recentOperations: [] };
+    const records = ['a', 'b', 'c'].map((name, offset) => {
+      let record = start;
+      for (let n = 1; n <= 20; n++) {
+        record = write(record, { ...sibling(name, n, 3 * n + offset), retried: true });
+      }
+      for (let n = 21; n <= 30; n++) record = write(record, sibling(name, n, 3 * n + offset));
+      return record;
+    });
+    const [a, b, c] = records as [KeyRecord, KeyRecord, KeyRecord];
+    const merged = mergeRecords(mergeRecords(a, b), c);
+    for (const [x, y, z] of [
+      [b, c, a],
+      [c, a, b],
+      [c, b, a],
+    ] as const) {
+      expect(recordText(mergeRecords(x, mergeRecords(y, z)))).toBe(recordText(merged));
+    }
+    const known = [...merged.siblings, ...merged.recentOperations].sort((x, y) => y.hlc - x.hlc);
+    expect(known.filter((o) => o.retried !== true).map((o) => o.hlc)).toEqual([
+      92, 91, 90, 89, 88, 87, 86, 85,
+    ]);
+    const retried = known.filter((o) => o.retried === true).map((o) => o.hlc);
+    expect(retried).toEqual(Array.from({ length: RETRIED_OPERATIONS_MAX }, (_, i) => 62 - i));
   });
 });
 
@@ -249,6 +284,21 @@ const BROKEN: Readonly<Record<string, Partial<Subject>>> = {
     merge: after((merged) => ({
       ...merged,
       recentOperations: merged.recentOperations.slice(0, RECENT_OPERATIONS_MAX - 1 - merged.siblings.length),
+    })),
+  },
+  'merge forgets a retried operation like any other': {
+    merge: after((merged) => ({
+      ...merged,
+      recentOperations: merged.recentOperations.slice(
+        0,
+        Math.max(0, RECENT_OPERATIONS_MAX - merged.siblings.length),
+      ),
+    })),
+  },
+  'merge forgets that an operation was retried': {
+    merge: after((merged) => ({
+      ...merged,
+      recentOperations: merged.recentOperations.map(({ hlc, operation, dot }) => ({ hlc, operation, dot })),
     })),
   },
   'a write supersedes what its writer never saw': {

@@ -8,7 +8,7 @@
  */
 import fc from 'fast-check';
 import { incarnationId, sessionId, type IncarnationId } from '../../src/core/ids.js';
-import { CONTEXT_DOTS_MAX, RECENT_OPERATIONS_MAX } from '../../src/core/limits.js';
+import { CONTEXT_DOTS_MAX, RECENT_OPERATIONS_MAX, RETRIED_OPERATIONS_MAX } from '../../src/core/limits.js';
 import {
   dotsOfOperation,
   EMPTY_CONTEXT,
@@ -99,7 +99,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       gap: fc.nat({ max: 2 }),
     }),
   },
-  { weight: 3, arbitrary: fc.record({ type: fc.constant('retry'), at: replica, which: anything, hlc }) },
+  { weight: 5, arbitrary: fc.record({ type: fc.constant('retry'), at: replica, which: anything, hlc }) },
   {
     weight: 4,
     arbitrary: fc.record({
@@ -175,6 +175,8 @@ export interface Reached {
   readonly lostMemory: number;
   readonly expired: number;
   readonly forgotOperations: number;
+  /** Records that remembered an operation only because it was retried. */
+  readonly keptRetried: number;
 }
 
 /** Runs a history and throws at the first step after which the subject and the model disagree. */
@@ -200,6 +202,7 @@ class Run {
   #lostMemory = 0;
   #expired = 0;
   #forgotOperations = 0;
+  #keptRetried = 0;
 
   constructor(subject: Subject, replicas: number) {
     this.#subject = subject;
@@ -220,6 +223,7 @@ class Run {
       lostMemory: this.#lostMemory,
       expired: this.#expired,
       forgotOperations: this.#forgotOperations,
+      keptRetried: this.#keptRetried,
     };
   }
 
@@ -261,7 +265,7 @@ class Run {
       value: next.remove ? null : Uint8Array.of(this.#issued.length),
     };
     this.#issued.push(issued);
-    const event = this.#mint(at, issued, next.hlc, next.gap);
+    const event = this.#mint(at, issued, next.hlc, next.gap, {});
     this.#clients[next.client] = afterWriting(issued.writer, at.copy, event);
   }
 
@@ -274,10 +278,16 @@ class Run {
     const told = [...at.copy.model.told].some((e) => sameOperation(e.operation, issued.operation));
     if (told) throw new Error('a replica forgot an operation and does not say that it forgets');
     this.#repeatedOperations++;
-    this.#mint(at, issued, next.hlc, 0);
+    this.#mint(at, issued, next.hlc, 0, { retried: true });
   }
 
-  #mint(at: Replica, issued: Issued, drawnHlc: number, gap: number): WriteEvent {
+  #mint(
+    at: Replica,
+    issued: Issued,
+    drawnHlc: number,
+    gap: number,
+    mark: { readonly retried?: true },
+  ): WriteEvent {
     const counter = (this.#counters.get(at.incarnation) ?? 0) + 1 + gap;
     this.#counters.set(at.incarnation, counter);
     const dot: Dot = { incarnation: at.incarnation, counter };
@@ -288,6 +298,7 @@ class Run {
       operation,
       expiresAt,
       value,
+      ...mark,
     };
     const event: WriteEvent = { ...written, past: pastOf(at.copy.model, issued.writer.model) };
     this.#hold(at, {
@@ -349,6 +360,10 @@ class Run {
     compareCopy(copy);
     this.#hidden += compareViews(copy);
     if (copy.model.told.size > RECENT_OPERATIONS_MAX) this.#forgotOperations++;
+    const { siblings, recentOperations } = copy.record;
+    if (siblings.length + recentOperations.length > RECENT_OPERATIONS_MAX && remembersBeyond(copy)) {
+      this.#keptRetried++;
+    }
   }
 
   #replica(index: number): Replica {
@@ -364,6 +379,12 @@ class Run {
     this.#incarnations++;
     return incarnationId(`i${String((this.#incarnations * 37) % 101).padStart(3, '0')}`);
   }
+}
+
+/** Whether an operation is remembered that is not among the latest. */
+function remembersBeyond({ record, model }: Copy): boolean {
+  const latest = latestTold(model, { all: RECENT_OPERATIONS_MAX, retried: 0 });
+  return record.recentOperations.some((o) => !latest.some((e) => sameDot(e.dot, o.dot)));
 }
 
 function at<T>(list: readonly T[], index: number): T {
@@ -407,6 +428,8 @@ function afterWriting(writer: Client, copy: Copy, event: WriteEvent): Client {
 
 // --- Comparing -----------------------------------------------------------------------------------------
 
+const LIMITS = { all: RECENT_OPERATIONS_MAX, retried: RETRIED_OPERATIONS_MAX };
+
 /** Every byte of a record that could differ, as text. */
 export function recordText(record: KeyRecord): string {
   return JSON.stringify([
@@ -421,7 +444,8 @@ function siblingFields(s: Sibling): unknown[] {
 }
 
 function operationFields(o: RecentOperation): unknown[] {
-  return [o.dot.incarnation, o.dot.counter, o.hlc, o.operation.session, o.operation.sequence];
+  const { dot, hlc: time, operation, retried } = o;
+  return [dot.incarnation, dot.counter, time, operation.session, operation.sequence, retried ?? false];
 }
 
 /** The record that a replica should hold, made from its whole history. */
@@ -434,7 +458,7 @@ function expectedRecord(model: ModelReplica): KeyRecord {
   return {
     context: [...context].sort(([x], [y]) => (x < y ? -1 : 1)),
     siblings: surviving.map((e) => ({ ...e, value: model.expired.has(e) ? null : e.value })),
-    recentOperations: latestTold(model, RECENT_OPERATIONS_MAX).filter((e) => !surviving.includes(e)),
+    recentOperations: latestTold(model, LIMITS).filter((e) => !surviving.includes(e)),
   };
 }
 
@@ -451,7 +475,7 @@ export function compareCopy(copy: Copy): void {
 function compareViews({ record, model }: Copy): number {
   const wallMs = 10;
   const surviving = survivors(model);
-  const remembered = union(new Set(surviving), new Set(latestTold(model, RECENT_OPERATIONS_MAX)));
+  const remembered = union(new Set(surviving), new Set(latestTold(model, LIMITS)));
   const repeated = (e: WriteEvent): boolean =>
     [...remembered].some(
       (twin) =>

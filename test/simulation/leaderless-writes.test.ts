@@ -56,6 +56,44 @@ describe('L3: a write removes only siblings that its context has seen', () => {
     for (const name of cluster.names) expect(cluster.stored(name, 'k')).toEqual(['foreign', 'own again']);
   });
 
+  /** A value of n1's own beside a foreign one: its context names it exactly, and n2 and n3 do not know it. */
+  async function ownUnknownElsewhere(cluster: SimCluster, n1: RawClient): Promise<PutResult> {
+    await cluster.settle(n1.put('k', 'foreign', { write: 'all' }));
+    cluster.world.network.partition('n1', ['n2', 'n3']);
+    await cluster.parted('n1', ['n2', 'n3']);
+    return cluster.settle(n1.put('k', 'own', { write: 'one' }));
+  }
+
+  // `sim run leaderless-sessions --seed 3` found it: the writer read its own overwritten value again.
+  it('exact dots that only an unreachable replica may know refuse the write', async () => {
+    const cluster = await start(7);
+    const [n1, n2] = await clients(cluster);
+    const { context } = await ownUnknownElsewhere(cluster, n1);
+    const refused = cluster.settle(n2.put('k', 'own again', { context, write: 'one' }));
+    await expect(refused).rejects.toMatchObject({ code: 'QuorumUnavailable', outcome: 'failed' });
+    expect(cluster.stored('n2', 'k')).toEqual(['foreign']);
+    cluster.world.network.heal();
+    await cluster.allReachable();
+    await cluster.settle(n2.put('k', 'own again', { context, write: 'one' }));
+    await agree(cluster);
+    for (const name of cluster.names) expect(cluster.stored(name, 'k')).toEqual(['foreign', 'own again']);
+  });
+
+  it('exact dots that no replica knows any more are lost with their disk, and stand in no way', async () => {
+    const cluster = await start(9);
+    const [n1, n2] = await clients(cluster);
+    const { context } = await ownUnknownElsewhere(cluster, n1);
+    cluster.crash('n1');
+    cluster.world.disk('n1').wipe();
+    cluster.world.network.heal();
+    await cluster.settle(cluster.boot('n1'));
+    await cluster.allReachable();
+    const written = await cluster.settle(n2.put('k', 'own again', { context }));
+    expect(written.siblings).toBe(2);
+    await agree(cluster);
+    for (const name of cluster.names) expect(cluster.stored(name, 'k')).toEqual(['foreign', 'own again']);
+  });
+
   it('a context read on one replica supersedes on another that has not got it all', async () => {
     const cluster = await start(4);
     const [n1, n2] = await clients(cluster);

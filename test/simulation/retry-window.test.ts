@@ -1,6 +1,6 @@
 /** The memory of operations is a window of the latest few: what a retry, and a reader, may rely on at its edge (L6). */
 import { describe, expect, it } from 'vitest';
-import { RECENT_OPERATIONS_MAX } from '../../src/core/limits.js';
+import { RECENT_OPERATIONS_MAX, RETRIED_OPERATIONS_MAX } from '../../src/core/limits.js';
 import type { PutResult } from '../../src/protocol/messages.js';
 import { RawClient } from '../support/raw-client.js';
 import { SimCluster } from '../support/sim-cluster.js';
@@ -8,16 +8,22 @@ import { watch } from '../support/watched.js';
 
 const NAMESPACES = `
   - { name: default, strategy: leaderless, partitions: 1 }
+  - { name: latest, strategy: leaderless, partitions: 1, conflict: lww }
 `;
 
 /** Leaves n1 parted from the others, with the first attempt of a write on it and the retry on them. */
-async function writtenTwice(cluster: SimCluster, n1: RawClient, n2: RawClient): Promise<PutResult> {
+async function writtenTwice(
+  cluster: SimCluster,
+  n1: RawClient,
+  n2: RawClient,
+  namespace = 'default',
+): Promise<PutResult> {
   cluster.world.network.partition('n1', ['n2', 'n3']);
   const operation = n1.operation();
-  const first = watch(n1.put('k', 'x', { operation, write: 'one' }));
+  const first = watch(n1.put('k', 'x', { operation, write: 'one', namespace }));
   await cluster.simulation.runUntil(() => first.settled);
   await cluster.parted('n1', ['n2', 'n3']);
-  return cluster.settle(n2.put('k', 'x', { operation, attempt: 1 }));
+  return cluster.settle(n2.put('k', 'x', { operation, attempt: 1, namespace }));
 }
 
 describe('the window of operations', () => {
@@ -47,6 +53,57 @@ describe('the window of operations', () => {
       ({ context } = await cluster.settle(n2.put('k', `y${i}`, { context })));
       expect((await cluster.settle(n1.get('k', { read: 'all' }))).values).toEqual([`y${i}`]);
     }
+  });
+
+  // `sim run leaderless-everything --seed 12` found it: n1 came back after the window of eight had moved on.
+  it.each(['default', 'latest'])(
+    'nor when they push it out before the first attempt is seen (%s)',
+    async (namespace) => {
+      const cluster = await SimCluster.start({ seed: 4, namespaces: NAMESPACES });
+      const n1 = await RawClient.open(cluster, 'n1');
+      const n2 = await RawClient.open(cluster, 'n2');
+      let { context } = await writtenTwice(cluster, n1, n2, namespace);
+      for (let i = 0; i < 2 * RECENT_OPERATIONS_MAX; i++) {
+        ({ context } = await cluster.settle(n2.put('k', `y${i}`, { context, namespace })));
+      }
+      cluster.world.network.heal();
+      await cluster.converge(30_000);
+      const last = `y${2 * RECENT_OPERATIONS_MAX - 1}`;
+      expect(cluster.stored('n2', 'k', namespace)).toContain('x');
+      for (const reader of [n1, n2]) {
+        expect((await cluster.settle(reader.get('k', { read: 'all', namespace }))).values).toEqual([last]);
+      }
+      // The next write takes the first attempt away, and then nothing depends on a memory any more.
+      await cluster.settle(n1.put('k', 'z', { context, write: 'all', namespace }));
+      await cluster.converge(30_000);
+      expect(cluster.stored('n2', 'k', namespace)).toEqual(['z']);
+    },
+  );
+
+  it('of retried operations is as large as its limit, and what goes beyond it is counted', async () => {
+    const cluster = await SimCluster.start({ seed: 5, namespaces: NAMESPACES });
+    let context: Uint8Array | null = null;
+    for (let i = 0; i <= RETRIED_OPERATIONS_MAX; i++) {
+      expect(cluster.counter('n1', 'retries_forgotten')).toBe(0);
+      const n1 = await RawClient.open(cluster, 'n1');
+      const operation = n1.operation();
+      ({ context } = await cluster.settle(n1.put('k', `x${i}`, { context, operation, attempt: 1 })));
+      // Eight of them reach back further than a first attempt may: each is taken for new.
+      await cluster.simulation.runFor(20_000);
+    }
+    expect(cluster.counter('n1', 'retries_forgotten')).toBe(1);
+    const { siblings, recentOperations } = cluster.record('n1', 'k')!;
+    expect(siblings.length + recentOperations.length).toBe(RETRIED_OPERATIONS_MAX);
+  });
+
+  it('is not relied on by a coordinator that hears too few: it does not mint a retry', async () => {
+    const cluster = await SimCluster.start({ seed: 6, namespaces: NAMESPACES });
+    const n1 = await RawClient.open(cluster, 'n1');
+    // Cut off, and it does not know it yet.
+    cluster.world.network.partition('n1', ['n2', 'n3']);
+    const retried = cluster.settle(n1.put('k', 'x', { operation: n1.operation(), attempt: 1 }));
+    await expect(retried).rejects.toMatchObject({ code: 'QuorumUnavailable', outcome: 'failed' });
+    expect(cluster.record('n1', 'k')).toBeUndefined();
   });
 
   // Campaign seed 100763 lost an acknowledged value this way.

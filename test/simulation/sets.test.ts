@@ -1,6 +1,6 @@
 /** Sets on whole clusters: what a remove takes away (L33), sessions, limits (L34), and which operations a namespace takes (L35). */
 import { describe, expect, it } from 'vitest';
-import { RECORD_BYTES_MAX, SET_ELEMENTS_MAX } from '../../src/core/limits.js';
+import { RECENT_OPERATIONS_MAX, RECORD_BYTES_MAX, SET_ELEMENTS_MAX } from '../../src/core/limits.js';
 import type { ElementSet } from '../../src/client/api.js';
 import { agree, clients, start } from '../support/one-partition.js';
 import type { SimCluster } from '../support/sim-cluster.js';
@@ -83,6 +83,46 @@ describe('L33: a remove takes away what its context has seen', () => {
     expect(read.values).toEqual(['x']);
     await cluster.settle(n3.change('k', remove('x'), { context: read.context }));
     expect(await held(cluster)).toEqual([]);
+  });
+
+  it('and does not come back when the first attempt of its add returns, however much was written since', async () => {
+    const cluster = await start(6);
+    const [n1, n2, n3] = await clients(cluster);
+    cluster.world.network.partition('n1', ['n2', 'n3']);
+    await cluster.parted('n1', ['n2', 'n3']);
+    const operation = n1.operation();
+    await cluster.settle(n1.change('k', add('x', 'y', 'z'), { operation, write: 'one' }));
+    await cluster.settle(n2.change('k', add('x', 'y', 'z'), { operation, attempt: 1 }));
+    const { context } = await cluster.settle(n2.get('k', { namespace: 'set' }));
+    await cluster.settle(n2.change('k', remove('x', 'z'), { context }));
+    for (let i = 0; i < 2 * RECENT_OPERATIONS_MAX; i++) await cluster.settle(n2.change('k', add('again')));
+    // Added anew, it stays.
+    await cluster.settle(n2.change('k', add('z')));
+    cluster.world.network.heal();
+    await agree(cluster);
+    const read = await cluster.settle(n3.get('k', { namespace: 'set' }));
+    expect([...read.values].sort()).toEqual(['again', 'y', 'z']);
+    // The next write takes the twins of x and z away; y has two dots, and goes with both.
+    await cluster.settle(n3.change('k', add('again')));
+    expect((await held(cluster)).sort()).toEqual(['again', 'y', 'y', 'z']);
+    const seen = await cluster.settle(n3.get('k', { namespace: 'set' }));
+    await cluster.settle(n3.change('k', remove('y', 'z'), { context: seen.context }));
+    expect(await held(cluster)).toEqual(['again']);
+  });
+
+  it('also where the remove saw only one of the two dots of an add', async () => {
+    const cluster = await start(7);
+    const [n1, n2, n3] = await clients(cluster);
+    cluster.world.network.partition('n1', ['n2', 'n3']);
+    await cluster.parted('n1', ['n2', 'n3']);
+    const operation = n1.operation();
+    const first = await cluster.settle(n1.change('k', add('x', 'y'), { operation, write: 'one' }));
+    await cluster.settle(n2.change('k', add('x', 'y'), { operation, attempt: 1 }));
+    cluster.world.network.heal();
+    await agree(cluster);
+    await cluster.settle(n3.change('k', remove('x'), { context: first.context }));
+    const { values } = await cluster.settle(n2.get('k', { namespace: 'set', read: 'all' }));
+    expect(values).toEqual(['y']);
   });
 
   it('and needs one', async () => {

@@ -287,16 +287,23 @@ export const records: fc.Arbitrary<KeyRecord> = fc
       hlc: count.map((time) => Math.min(time, HLC_TIME_MAX)),
       operation: fc.record({ session: fc.oneof(text, fc.constant('s-1')).map(sessionId), sequence: count }),
     };
+    // Present where it is true, and nowhere else.
+    const retriable = <T extends object>(made: fc.Arbitrary<T>) =>
+      fc
+        .tuple(made, fc.boolean())
+        .map(([one, retried]) => (retried ? { ...one, retried: true as const } : one));
     const many = context.length === 0 ? 0 : 5;
     const sameDot = (d: { readonly dot: Dot }) => `${d.dot.counter} ${d.dot.incarnation}`;
     return fc.record({
       context: fc.constant(context),
       siblings: fc
         .uniqueArray(
-          fc.record({ ...write, expiresAt: fc.oneof(fc.constant(0), count), value: orNull(bytes) }),
+          retriable(
+            fc.record({ ...write, expiresAt: fc.oneof(fc.constant(0), count), value: orNull(bytes) }),
+          ),
           { maxLength: many, selector: sameDot },
         )
         .map((siblings) => siblings.sort((a, b) => compareDots(a.dot, b.dot))),
-      recentOperations: fc.uniqueArray(fc.record(write), { maxLength: many, selector: sameDot }),
+      recentOperations: fc.uniqueArray(retriable(fc.record(write)), { maxLength: many, selector: sameDot }),
     });
   });

@@ -192,6 +192,22 @@ describe('expiry and memory', () => {
     expect(forgetsOperations(record, 1_001)).toBe(false);
   });
 
+  it('is not reassured by a sibling or a retried operation older than the latest', () => {
+    const young = (n: number): Sibling => write(`a${n}`, { hlc: hlcFromWallMs(10_000 + n) });
+    let beside = concurrent(write('b1', { hlc: 1 }));
+    let retried = over(EMPTY_RECORD, { ...write('b1', { hlc: 1 }), retried: true });
+    for (let n = 1; n <= 8; n++) {
+      const seen = { ...EMPTY_CONTEXT, dots: n === 1 ? [] : [young(n - 1).dot] };
+      beside = applyWrite(beside, seen, young(n));
+      retried = over(retried, young(n));
+    }
+    for (const record of [beside, retried]) {
+      expect([...record.siblings, ...record.recentOperations]).toHaveLength(9);
+      expect(forgetsOperations(record, 10_001)).toBe(true);
+      expect(forgetsOperations(record, 10_002)).toBe(false);
+    }
+  });
+
   it('names no sibling that is hidden by its own lower dot: the operation still shows', () => {
     const x = write('a1');
     const twice = mergeRecords(

@@ -13,11 +13,17 @@ import { encodeCounterPayload, incremented, previousSum, resetAll, viewCounter }
 import type { CounterPayload } from '../../core/counter.js';
 import { besideAdded, besideRemoved, distinctElements, viewElements } from '../../core/element-set.js';
 import { TrefoilError } from '../../core/errors.js';
-import { RECORD_BYTES_MAX, SET_ELEMENTS_MAX, SIBLINGS_MAX } from '../../core/limits.js';
+import {
+  RECORD_BYTES_MAX,
+  RETRIED_OPERATIONS_MAX,
+  SET_ELEMENTS_MAX,
+  SIBLINGS_MAX,
+} from '../../core/limits.js';
 import {
   applyChange,
   applyWrite,
   highestHlc,
+  retriedOperations,
   siblingsBeside,
   type CausalContext,
   type KeyRecord,
@@ -73,7 +79,7 @@ export function mintWrite(
       case 'increment':
         return mintIncrement(operation, change.by, seen, record, turn);
       case 'add':
-        return mintAdd(operation, distinctElements(change.elements), seen, record, turn);
+        return mintAdd(operation, distinctElements(change.elements), seen, record, turn, effects);
       case 'remove':
         return mintRemove(operation, change.elements, seen, record, turn);
     }
@@ -111,6 +117,7 @@ function mintValue(
     operation,
     expiresAt,
     value,
+    ...retriedMark(put, record, effects),
   };
   const lost = namespace.conflict === 'lww' ? Math.max(0, record.siblings.length - 1) : 0;
   if (lost > 0) effects.count('conflicts_settled', lost);
@@ -168,22 +175,26 @@ function beyondExact(sum: number): boolean {
 
 // --- Sets ----------------------------------------------------------------------------------------------
 
+/** Of a retried add the first dot alone is marked: it stands for all, and a large add leaves room for other operations. */
 function mintAdd(
-  { operation }: WriteOperation,
+  write: WriteOperation,
   elements: readonly Uint8Array[],
   seen: CausalContext,
   record: KeyRecord,
   turn: Turn,
+  effects: Effects,
 ): Minted {
   const kept = besideAdded(record, elements);
   checkElements(record, kept, elements);
   const hlc = timeOver(record, seen, turn);
-  const written = elements.map((value): Sibling => ({
+  const mark = elements.length === 0 ? {} : retriedMark(write, record, effects);
+  const written = elements.map((value, i): Sibling => ({
     dot: turn.mint(),
     hlc,
-    operation,
+    operation: write.operation,
     expiresAt: 0,
     value,
+    ...(i === 0 ? mark : {}),
   }));
   return { record: applyChange(record, kept, written), dots: written.map(({ dot }) => dot) };
 }
@@ -219,6 +230,17 @@ function checkElements(record: KeyRecord, kept: readonly Sibling[], added: reado
 }
 
 // --- Shared --------------------------------------------------------------------------------------------
+
+/** Marks what is minted for a retry, and counts where that pushes the memory of an older retry out. */
+function retriedMark(
+  { attempt }: WriteOperation,
+  record: KeyRecord,
+  effects: Effects,
+): { readonly retried?: true } {
+  if (attempt === 0) return {};
+  if (retriedOperations(record) >= RETRIED_OPERATIONS_MAX) effects.count('retries_forgotten');
+  return { retried: true };
+}
 
 function timeOver(record: KeyRecord, seen: CausalContext, turn: Turn): number {
   return turn.tick(Math.max(seen.hlc, highestHlc(record)));

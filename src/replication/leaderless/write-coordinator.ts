@@ -9,7 +9,9 @@
  * anywhere, so a missing W is `unknown`, never `failed`.
  *
  * "Look elsewhere first" is for two kinds of write that the local copy may be too old to judge: a retry,
- * whose first attempt another replica may hold, and a context that has seen a dot not seen here.
+ * whose first attempt another replica may hold, and a context that has seen a dot not seen here. Such a dot is lost only
+ * if every replica has said so; while one is silent it may hold it, and a write that does not know it
+ * would leave standing what it has seen.
  *
  * A retry of a counter's write never mints. Sums absorb operations, so a second effect could not be hidden afterwards:
  * the retry is answered from what is known, or with `OperationUnconfirmed` (docs/adr/0010-typed-policies.md).
@@ -168,9 +170,11 @@ export class WriteCoordinator {
     const { key } = put.operation;
     const asked = this.#members.peers.filter((peer) => turn.reachable(peer));
     let waiting = asked.length;
+    let answered = 0;
     const proceed = (turnNow: Turn, effectsNow: Effects): void => {
       try {
-        this.#afterLook(put, seen, this.#admit(put, turnNow, effectsNow), turnNow, effectsNow);
+        const local = this.#admit(put, turnNow, effectsNow);
+        this.#afterLook(put, seen, local, answered, turnNow, effectsNow);
       } catch (error) {
         if (!(error instanceof TrefoilError)) throw error;
         effectsNow.reply(put.request, error);
@@ -180,6 +184,7 @@ export class WriteCoordinator {
     const deadlineMs = Math.min(put.deadlineMs, turn.monotonicMs + LOOK_ANSWER_MS_MAX);
     for (const peer of asked) {
       this.#calls.fetch(effects, peer, key, deadlineMs, (answer, turnNow, effectsNow) => {
+        if (answer !== null && answer.status !== 'corrupt') answered++;
         if (answer?.record && turnNow.writesRefused === null) {
           this.#records.absorb(turnNow, effectsNow, key, answer.record);
         }
@@ -188,38 +193,53 @@ export class WriteCoordinator {
     }
   }
 
-  #afterLook(put: WriteRequest, seen: CausalContext, local: LocalState, turn: Turn, effects: Effects): void {
+  /** `answered`: how many of the others have said what they hold; a damaged copy says nothing. */
+  #afterLook(
+    put: WriteRequest,
+    seen: CausalContext,
+    local: LocalState,
+    answered: number,
+    turn: Turn,
+    effects: Effects,
+  ): void {
     const { operation, attempt } = put.operation;
-    const { conflict } = this.#members.namespace;
+    const { conflict, sloppy } = this.#members.namespace;
     const known = dotsOfOperation(local.record, operation);
     if (known.length > 0) {
       const dots = isTyped(conflict) ? known : known.slice(0, 1);
       return this.#spread(put, seen, dots, local, local.record, turn, effects);
     }
-    if (isTyped(conflict)) this.#checkTyped(put, seen, local.record);
-    else if (attempt > 0 && forgetsOperations(local.record, turn.wallMs - FIRST_ATTEMPT_AGE_MS_MAX)) {
+    if (attempt > 0 && conflict === 'counter') {
+      throw new TrefoilError(
+        'OperationUnconfirmed',
+        'no replica that answered knows whether the first attempt arrived; applied again it might count twice',
+      );
+    }
+    const silent = this.#members.peers.length - answered;
+    if (!this.#canJudge(local.record, seen) && (silent > 0 || isTyped(conflict))) {
+      throw new TrefoilError(
+        'QuorumUnavailable',
+        `the replicas that answered have not seen all that the context has; ${silent} did not answer`,
+      );
+    }
+    // Minted by one that hears too few, it would wait here until the first attempt is overwritten and forgotten elsewhere.
+    if (attempt > 0 && !sloppy && answered + 1 < this.#required(put)) {
+      throw new TrefoilError(
+        'QuorumUnavailable',
+        `a retry must hear from ${this.#required(put) - 1} other replicas whether they know the first attempt; ${answered} answered`,
+      );
+    }
+    if (
+      attempt > 0 &&
+      !isTyped(conflict) &&
+      forgetsOperations(local.record, turn.wallMs - FIRST_ATTEMPT_AGE_MS_MAX)
+    ) {
       throw new TrefoilError(
         'OperationForgotten',
         'the key has been written too often since to tell whether the first attempt arrived',
       );
     }
     this.#mint(put, seen, local, turn, effects);
-  }
-
-  /** Throws what keeps a typed write from being minted after all that can be known here is known. */
-  #checkTyped({ operation }: WriteRequest, seen: CausalContext, record: KeyRecord): void {
-    if (operation.attempt > 0 && this.#members.namespace.conflict === 'counter') {
-      throw new TrefoilError(
-        'OperationUnconfirmed',
-        'no replica that answered knows whether the first attempt arrived; applied again it might count twice',
-      );
-    }
-    if (!this.#canJudge(record, seen)) {
-      throw new TrefoilError(
-        'QuorumUnavailable',
-        'the replicas that can be reached have not seen all that the context has',
-      );
-    }
   }
 
   #mint(put: WriteRequest, seen: CausalContext, local: LocalState, turn: Turn, effects: Effects): void {
