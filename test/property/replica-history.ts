@@ -8,7 +8,7 @@
  */
 import fc from 'fast-check';
 import { incarnationId, sessionId, type IncarnationId } from '../../src/core/ids.js';
-import { CONTEXT_DOTS_MAX, RECENT_OPERATIONS_MAX, RETRIED_OPERATIONS_MAX } from '../../src/core/limits.js';
+import { CONTEXT_DOTS_MAX, RECENT_OPERATIONS_MAX } from '../../src/core/limits.js';
 import {
   dotsOfOperation,
   EMPTY_CONTEXT,
@@ -19,29 +19,23 @@ import {
   sameOperation,
   type applyWrite,
   type CausalContext,
-  type KeyRecord,
   type mergeRecords,
   type OperationId,
-  type RecentOperation,
   type Sibling,
 } from '../../src/core/record.js';
 import { join, sameDot, type Dot } from '../../src/core/version-vector.js';
-import { viewRecord } from '../../src/core/views.js';
 import {
-  dotText,
-  latestTold,
   modelExpire,
   modelMerge,
   modelWrite,
   NEW_REPLICA,
   NOTHING_SEEN,
   pastOf,
-  survivors,
   union,
   type ModelContext,
-  type ModelReplica,
   type WriteEvent,
 } from './causal-model.js';
+import { compareCopy, compareViews, remembersBeyond, type Copy } from './record-comparison.js';
 
 /** What is on trial. `keepsIncarnation` plants the fault of minting on after memory was lost. */
 export interface Subject {
@@ -136,12 +130,6 @@ export const histories: fc.Arbitrary<History> = fc.record({
   steps: fc.array(step, { minLength: 1, maxLength: 32, size: 'max' }),
   picks: fc.array(anything, { minLength: 6, maxLength: 6 }),
 });
-
-/** One copy of the key, as the subject has it and as the model has it. */
-interface Copy {
-  readonly record: KeyRecord;
-  readonly model: ModelReplica;
-}
 
 interface Client {
   readonly context: CausalContext;
@@ -381,12 +369,6 @@ class Run {
   }
 }
 
-/** Whether an operation is remembered that is not among the latest. */
-function remembersBeyond({ record, model }: Copy): boolean {
-  const latest = latestTold(model, { all: RECENT_OPERATIONS_MAX, retried: 0 });
-  return record.recentOperations.some((o) => !latest.some((e) => sameDot(e.dot, o.dot)));
-}
-
 function at<T>(list: readonly T[], index: number): T {
   const found = list[index % list.length];
   if (found === undefined) throw new Error('an empty list has no element');
@@ -424,94 +406,4 @@ function afterWriting(writer: Client, copy: Copy, event: WriteEvent): Client {
     },
     model: { seen: writer.model.seen, exact: [...writer.model.exact, event].slice(-CONTEXT_DOTS_MAX) },
   };
-}
-
-// --- Comparing -----------------------------------------------------------------------------------------
-
-const LIMITS = { all: RECENT_OPERATIONS_MAX, retried: RETRIED_OPERATIONS_MAX };
-
-/** Every byte of a record that could differ, as text. */
-export function recordText(record: KeyRecord): string {
-  return JSON.stringify([
-    record.context,
-    record.siblings.map(siblingFields),
-    record.recentOperations.map(operationFields),
-  ]);
-}
-
-function siblingFields(s: Sibling): unknown[] {
-  return [...operationFields(s), s.expiresAt, s.value === null ? null : [...s.value]];
-}
-
-function operationFields(o: RecentOperation): unknown[] {
-  const { dot, hlc: time, operation, retried } = o;
-  return [dot.incarnation, dot.counter, time, operation.session, operation.sequence, retried ?? false];
-}
-
-/** The record that a replica should hold, made from its whole history. */
-function expectedRecord(model: ModelReplica): KeyRecord {
-  const surviving = survivors(model).sort((x, y) => (dotText(x.dot) < dotText(y.dot) ? -1 : 1));
-  const context = new Map<IncarnationId, number>();
-  for (const { dot } of model.known) {
-    context.set(dot.incarnation, Math.max(dot.counter, context.get(dot.incarnation) ?? 0));
-  }
-  return {
-    context: [...context].sort(([x], [y]) => (x < y ? -1 : 1)),
-    siblings: surviving.map((e) => ({ ...e, value: model.expired.has(e) ? null : e.value })),
-    recentOperations: latestTold(model, LIMITS).filter((e) => !surviving.includes(e)),
-  };
-}
-
-export function compareCopy(copy: Copy): void {
-  const held = recordText(copy.record);
-  const expected = recordText(expectedRecord(copy.model));
-  if (held !== expected)
-    throw new Error(`the record is not the model's\nheld     ${held}\nexpected ${expected}`);
-  const highest = Math.max(0, ...[...copy.model.told].map((e) => e.hlc));
-  if (highestHlc(copy.record) !== highest) throw new Error(`highest HLC ${highest} was lost`);
-}
-
-/** Holds the views against the model; returns how many siblings were hidden as repeated operations. */
-function compareViews({ record, model }: Copy): number {
-  const wallMs = 10;
-  const surviving = survivors(model);
-  const remembered = union(new Set(surviving), new Set(latestTold(model, LIMITS)));
-  const repeated = (e: WriteEvent): boolean =>
-    [...remembered].some(
-      (twin) =>
-        twin !== e &&
-        sameOperation(twin.operation, e.operation) &&
-        (!surviving.includes(twin) || dotText(twin.dot) < dotText(e.dot)),
-    );
-  const shown = surviving.filter((e) => !repeated(e));
-  const live = shown.filter(
-    (e) => e.value !== null && !model.expired.has(e) && (e.expiresAt === 0 || e.expiresAt > wallMs),
-  );
-  expectDots('siblings', viewRecord(record, 'siblings', wallMs).values, live);
-
-  const order = (e: WriteEvent): string => `${String(e.hlc).padStart(6, '0')} ${dotText(e.dot)}`;
-  const winner = [...shown].sort((x, y) => (order(x) < order(y) ? 1 : -1))[0];
-  const lww = viewRecord(record, 'lww', wallMs);
-  expectDots('winner', lww.values, winner !== undefined && live.includes(winner) ? [winner] : []);
-  expectDots(
-    'lost',
-    lww.lost,
-    shown.filter((e) => e !== winner),
-  );
-  return surviving.length - shown.length;
-}
-
-function expectDots(
-  what: string,
-  got: readonly { readonly dot: Dot }[],
-  expected: readonly WriteEvent[],
-): void {
-  const text = (list: readonly { readonly dot: Dot }[]): string =>
-    list
-      .map((e) => dotText(e.dot))
-      .sort()
-      .join(' ');
-  if (text(got) !== text(expected)) {
-    throw new Error(`view ${what}: got [${text(got)}], expected [${text(expected)}]`);
-  }
 }
