@@ -1,5 +1,7 @@
 /** What a worker does with a task: a run, the shrinking of one that failed, or the replay of what is left of it. */
 import { checkExperiment, nodeNames, type Experiment } from '../experiments/experiment.js';
+import type { HistoryEvent } from '../history/history.js';
+import { ednLine, jsonLine } from '../history/write-history.js';
 import { describeFrame } from '../report/frame-contents.js';
 import { tracePage } from '../report/trace-page.js';
 import { TraceRecorder } from '../../src/simulation/trace.js';
@@ -15,20 +17,26 @@ type TaskOf<Type extends WorkerTask['type']> = Extract<WorkerTask, { readonly ty
 export async function doTask(task: WorkerTask): Promise<WorkerAnswer> {
   switch (task.type) {
     case 'run':
-      return ran(task.id, await run(task));
+      return ran(task.id, await run(task), task.history);
     case 'shrink':
       return shrink(task);
     case 'replay': {
       const { experiment, seed, plan } = decodeFailure(task.failure, 'the failure file');
-      return ran(task.id, await simulate({ experiment, seed, plan }));
+      return ran(task.id, await simulate({ experiment, seed, plan }), null);
     }
     case 'trace':
       return trace(task);
   }
 }
 
-function ran(id: number, { history: _history, ...summary }: RunResult): WorkerAnswer {
-  return { id, type: 'ran', summary, history: null };
+/** The history is most of the bytes: it is sent only where it is asked for. */
+function ran(id: number, { history, ...summary }: RunResult, form: TaskOf<'run'>['history']): WorkerAnswer {
+  return { id, type: 'ran', summary, history: form === null ? null : historyText(history, form) };
+}
+
+function historyText(events: readonly HistoryEvent[], form: 'edn' | 'json'): string {
+  const lineOf = form === 'edn' ? ednLine : jsonLine;
+  return events.map((event) => `${lineOf(event)}\n`).join('');
 }
 
 /** With `twice`, a seed that does not replay is a failure of its own. */
