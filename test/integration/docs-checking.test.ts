@@ -6,6 +6,12 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { levelOf, MODELS } from '../../chaos/checkers/models.js';
+import {
+  ANOMALIES,
+  CONSISTENCY_LEVELS,
+  requirementsOf,
+} from '../../chaos/checkers/transactions/consistency.js';
+import { CHECK_BUDGET_DEFAULT } from '../../chaos/checkers/verdict.js';
 import { makeClone, type Clone } from '../support/clone.js';
 import { blocksOf } from '../support/page.js';
 import { Shell } from '../support/shell.js';
@@ -47,6 +53,7 @@ describe(PAGE, () => {
       'transfers.edn',
       'jepsen.log',
       'store.txt',
+      'lagging.jsonl',
     ]);
     expect(runs.filter(({ output }) => output !== '').length).toBeGreaterThan(4);
   });
@@ -67,5 +74,43 @@ describe(PAGE, () => {
       const levels = row?.split('|').at(-2)?.trim() ?? '';
       if (levels !== 'the same') expect(levels).toMatch(new RegExp(`^\`${levelOf(model, undefined)}\``));
     }
+  });
+
+  /** What the rows of a table name in each of their cells, by what the first names. */
+  const namesUnder = (header: string): Map<string, string[][]> => {
+    const table = page.split('\n\n').find((part) => new RegExp(`^\\| ${header} +\\|`).test(part)) ?? '';
+    const rows = table.split('\n').slice(2);
+    const named = rows.map((row) =>
+      row
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name as string)),
+    );
+    return new Map(named.map((cells) => [cells[0]?.[0] ?? '', cells.slice(1)]));
+  };
+
+  it('says of each isolation level what rules it out', () => {
+    const levels = namesUnder('level');
+    const ruledOut = (level: string): string[] => {
+      const [own = [], implied = []] = levels.get(level) ?? [];
+      return [...new Set([...own, ...implied.flatMap(ruledOut)])].sort();
+    };
+    const bases = CONSISTENCY_LEVELS.filter((level) => !/^str/.test(level));
+    expect([...levels.keys()]).toEqual(bases);
+    for (const level of bases)
+      expect(ruledOut(level), level).toEqual([...requirementsOf(level).forbids].sort());
+    expect([...namesUnder('anomaly').keys()].sort()).toEqual([...ANOMALIES].sort());
+  });
+
+  it('says of each consistency of registers what it means', () => {
+    const levels = [...namesUnder('`--consistency`').keys()];
+    expect(levels).toHaveLength(7);
+    for (const level of levels) expect(levelOf('register', level)).toBe(level);
+  });
+
+  it('has the budget of the code', () => {
+    const { stepsMax, bytesMax } = CHECK_BUDGET_DEFAULT;
+    const budget = `${String(stepsMax / 1e6)} million steps and ${String(bytesMax / 1024 ** 2)} MB at most`;
+    expect(page.replaceAll('\n', ' ')).toContain(budget);
   });
 });
