@@ -102,6 +102,10 @@ describe('the five minutes', () => {
       /^(red|blue), without n2\n[^]*n2 +unreachable/,
     );
     expect(outputs(/^trefoil photos list/)[0]?.match(/photo-\d/g)).toHaveLength(2);
+    expect(outputs(/^trefoil sim run/)[0]).toMatch(
+      /\n {4}acknowledged-kept +valid [^]*\nvalid +trace [0-9a-f]{16} /,
+    );
+    expect(outputs(/^trefoil sim hunt/)[0]).toMatch(/^4 runs of 2 experiments[^]*\nevery promise held\n/);
     expect(outputs(/^node /)[0]).toMatch(/buy film.*done: true.*\nnote\/1/s);
     expect(existsSync(join(clone.folder, 'cluster-configs', '.trefoil'))).toBe(false);
   });
