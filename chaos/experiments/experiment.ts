@@ -12,15 +12,20 @@
  *
  * Times are virtual milliseconds in a simulation. A file that is wrong anywhere is refused whole, with each problem and its line.
  */
-import { isNode, LineCounter, parseDocument, stringify } from 'yaml';
+import { stringify } from 'yaml';
 import { z } from 'zod';
 import { parseClusterConfig, type ClusterConfig } from '../../src/cluster/config.js';
 import { TrefoilError } from '../../src/core/errors.js';
-import { drawnFaultSchema, faultSchema } from '../faults/fault-schema.js';
+import { nodesOf, type Fault, type FaultName } from '../faults/fault.js';
+import { drawnFaultSchema, faultSchema, range } from '../faults/fault-schema.js';
 import { CHECK_NAMES } from '../run/check-names.js';
 import { WORKLOAD_NAMES } from '../workloads/workload-names.js';
+import { tell, tellIssue } from './tell-issue.js';
+import { readYaml, type Path } from './yaml-lines.js';
 
-const range = z.tuple([z.number().min(0), z.number().min(0)]);
+/** Between two drawn faults; it bounds how many there can be. */
+const PAUSE_MS_MIN = 10;
+
 const level = z.union([z.enum(['one', 'quorum', 'all']), z.number().int().min(1)]);
 
 const experimentSchema = z.strictObject({
@@ -47,7 +52,7 @@ const experimentSchema = z.strictObject({
   durationMs: z.number().min(100).max(86_400_000).default(20_000),
   faults: z
     .strictObject({
-      pauseMs: range.default([300, 1_800]),
+      pauseMs: range(PAUSE_MS_MIN, 86_400_000).default([300, 1_800]),
       draw: z.array(drawnFaultSchema).default([]),
       schedule: z.array(faultSchema).default([]),
     })
@@ -68,23 +73,30 @@ export type Experiment = z.infer<typeof experimentSchema>;
  * each problem.
  */
 export function parseExperiment(text: string, file: string): Experiment {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const lineOf = (offset: number | undefined): number =>
-    offset === undefined ? 1 : lines.linePos(offset).line;
-  const broken = document.errors.map((e) => `${file}:${String(lineOf(e.pos[0]))}: ${e.message}`);
-  if (broken.length > 0) throw new TrefoilError('ConfigInvalid', broken.join('\n'));
-  const parsed = experimentSchema.safeParse(document.toJS({ maxAliasCount: 100 }));
+  const source = readYaml(text);
+  refuse(
+    source.problems.map(({ line, reason }) => `${String(line)}: ${reason}`),
+    file,
+  );
+  const parsed = experimentSchema.safeParse(source.value);
   if (!parsed.success) {
-    const problems = parsed.error.issues.map(({ path, message }) => {
-      const node = path.length === 0 ? document.contents : document.getIn(path as (string | number)[], true);
-      const line = lineOf(isNode(node) ? node.range?.[0] : undefined);
-      return `${file}:${String(line)}: ${path.join('.')}: ${message}`;
-    });
-    throw new TrefoilError('ConfigInvalid', problems.join('\n'));
+    refuse(
+      parsed.error.issues.flatMap((issue) => tellIssue(issue, source)),
+      file,
+    );
+    throw parsed.error;
   }
-  checkNames(parsed.data, file);
+  refuse(
+    problemsBetween(parsed.data).map(({ path, reason }) => tell(path, reason, source.lineOf)),
+    file,
+  );
   return parsed.data;
+}
+
+/** Each problem as `line: reason`. */
+function refuse(problems: readonly string[], file: string): void {
+  if (problems.length === 0) return;
+  throw new TrefoilError('ConfigInvalid', problems.map((problem) => `${file}:${problem}`).join('\n'));
 }
 
 /** An experiment as a file of results holds it: the same checks again. */
@@ -117,28 +129,69 @@ export function clusterConfigOf(experiment: Experiment): ClusterConfig {
   return parseClusterConfig(clusterConfigText(experiment), `cluster of ${experiment.name}`);
 }
 
+interface Problem {
+  readonly path: Path;
+  readonly reason: string;
+}
+
 /** What must hold between fields. */
-function checkNames(experiment: Experiment, file: string): void {
-  const problems: string[] = [];
-  const config = clusterConfigOf(experiment);
+function problemsBetween(experiment: Experiment): Problem[] {
+  return [
+    ...clusterProblems(experiment),
+    ...experiment.faults.schedule.flatMap((fault, i) =>
+      scheduleProblems(fault, experiment).map((reason) => ({ path: ['faults', 'schedule', i], reason })),
+    ),
+    ...experiment.faults.draw.flatMap(({ fault }, i) => {
+      const reason = `${fault} is between nodes, and there is only one`;
+      const isAlone = experiment.cluster.nodes === 1 && BETWEEN_NODES.has(fault);
+      return isAlone ? [{ path: ['faults', 'draw', i], reason }] : [];
+    }),
+    ...repeatedChecks(experiment),
+  ];
+}
+
+const BETWEEN_NODES: ReadonlySet<FaultName> = new Set(['partition', 'clog', 'slow-link', 'narrow']);
+
+/** What the cluster config would refuse, told of the experiment's own lines. */
+function clusterProblems(experiment: Experiment): Problem[] {
+  const { namespaces } = experiment.cluster;
+  let config: ClusterConfig;
+  try {
+    config = clusterConfigOf(experiment);
+  } catch (error) {
+    if (!(error instanceof TrefoilError)) throw error;
+    return error.message.split('\n').map((line) => {
+      const reason = line.slice(line.indexOf(': ') + 2);
+      const about = namespaces.findIndex(({ name }) => reason.includes(`namespace ${String(name)}:`));
+      return { path: about < 0 ? ['cluster', 'namespaces'] : ['cluster', 'namespaces', about], reason };
+    });
+  }
   const { namespace } = experiment.workload;
-  if (!config.namespaces.some(({ name }) => name === namespace)) {
-    problems.push(`workload.namespace: ${namespace} is none of the cluster's namespaces`);
-  }
-  const nodes = new Set(nodeNames(experiment));
-  experiment.faults.schedule.forEach((fault, i) => {
-    const place = `faults.schedule.${String(i)}`;
-    const named = Object.entries(fault).flatMap(([field, value]) =>
-      ['node', 'from', 'to', 'order'].includes(field) ? ([value].flat() as unknown[]) : [],
-    );
-    for (const name of named) {
-      if (typeof name === 'string' && !nodes.has(name)) {
-        problems.push(`${place}: there is no node ${name} (they are ${[...nodes].join(', ')})`);
-      }
-    }
-    if (fault.atMs > experiment.durationMs) problems.push(`${place}: begins after durationMs`);
-  });
-  if (problems.length > 0) {
-    throw new TrefoilError('ConfigInvalid', problems.map((reason) => `${file}: ${reason}`).join('\n'));
-  }
+  const known = config.namespaces.map(({ name }) => name);
+  if (known.includes(namespace as (typeof known)[number])) return [];
+  const reason = `${namespace} is none of the cluster's namespaces (${known.join(', ')})`;
+  return [{ path: ['workload', 'namespace'], reason }];
+}
+
+function scheduleProblems(fault: Fault, experiment: Experiment): string[] {
+  const nodes = nodeNames(experiment);
+  const unknown = nodesOf(fault).filter((name) => !nodes.includes(name));
+  const late = fault.atMs > experiment.durationMs;
+  return [
+    ...unknown.map((name) => `there is no node ${name} (they are ${nodes.join(', ')})`),
+    ...(late
+      ? [`it begins at ${String(fault.atMs)}, after durationMs ${String(experiment.durationMs)}`]
+      : []),
+  ];
+}
+
+function repeatedChecks({ checks }: Experiment): Problem[] {
+  const seen = new Set<string>();
+  return (['promised', 'reported'] as const).flatMap((list) =>
+    checks[list].flatMap((name, i) => {
+      const isNew = !seen.has(name);
+      seen.add(name);
+      return isNew ? [] : [{ path: ['checks', list, i], reason: `${name} is named twice` }];
+    }),
+  );
 }

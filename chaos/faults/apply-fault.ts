@@ -11,7 +11,7 @@ import type { SimulatedCluster } from '../../src/simulation/cluster.js';
 import type { Way } from '../../src/simulation/conditions.js';
 import { recordPlace } from '../../src/simulation/copies.js';
 import type { CrashOptions } from '../../src/simulation/world.js';
-import type { FaultKind } from './fault.js';
+import { nodesOf, type FaultKind } from './fault.js';
 import { partitionWays } from './partition-ways.js';
 
 /**
@@ -182,12 +182,6 @@ function jumpToAndFro(cluster: SimulatedCluster, node: string, byMs: number, eve
     cancel();
     takeBack();
   };
-}
-
-function nodesOf(fault: FaultKind): readonly string[] {
-  if ('node' in fault) return [fault.node];
-  if ('from' in fault) return fault.to === undefined ? [fault.from] : [fault.from, fault.to];
-  return 'order' in fault ? fault.order : [];
 }
 
 function nothing(): void {}

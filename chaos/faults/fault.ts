@@ -71,3 +71,10 @@ export type Fault = FaultKind & {
 };
 
 export type FaultName = FaultKind['fault'];
+
+/** The nodes that a fault names; none for one that is about all. */
+export function nodesOf(fault: FaultKind): readonly string[] {
+  if ('node' in fault) return [fault.node];
+  if ('from' in fault) return fault.to === undefined ? [fault.from] : [fault.from, fault.to];
+  return 'order' in fault ? fault.order : [];
+}
