@@ -1,10 +1,10 @@
 /** What a worker does with a task: a run, the shrinking of one that failed, or the replay of what is left of it. */
+import { TraceRecorder } from '../../src/simulation/trace.js';
 import { checkExperiment, nodeNames, type Experiment } from '../experiments/experiment.js';
 import type { HistoryEvent } from '../history/history.js';
 import { ednLine, jsonLine } from '../history/write-history.js';
 import { describeFrame } from '../report/frame-contents.js';
 import { tracePage } from '../report/trace-page.js';
-import { TraceRecorder } from '../../src/simulation/trace.js';
 import { decodeFailure, encodeFailure, failedCheck } from './failure-file.js';
 import { planRun, type Plan } from './plan.js';
 import { shrinkPlan } from './shrink.js';
@@ -16,13 +16,16 @@ type TaskOf<Type extends WorkerTask['type']> = Extract<WorkerTask, { readonly ty
 
 export async function doTask(task: WorkerTask): Promise<WorkerAnswer> {
   switch (task.type) {
-    case 'run':
-      return ran(task.id, await run(task), task.history);
+    case 'run': {
+      const experiment = checkExperiment(task.experiment, 'the experiment');
+      const { seed, twice } = task;
+      return ran(task.id, await run({ experiment, seed, plan: planRun(experiment, seed) }, twice), task.history);
+    }
     case 'shrink':
       return shrink(task);
     case 'replay': {
-      const { experiment, seed, plan } = decodeFailure(task.failure, 'the failure file');
-      return ran(task.id, await simulate({ experiment, seed, plan }), null);
+      const failure = decodeFailure(task.failure, 'the failure file');
+      return ran(task.id, await run(failure, failure.check === 'deterministic'), null);
     }
     case 'trace':
       return trace(task);
@@ -39,13 +42,17 @@ function historyText(events: readonly HistoryEvent[], form: 'edn' | 'json'): str
   return events.map((event) => `${lineOf(event)}\n`).join('');
 }
 
+interface WhatToRun {
+  readonly experiment: Experiment;
+  readonly seed: number;
+  readonly plan: Plan;
+}
+
 /** With `twice`, a seed that does not replay is a failure of its own. */
-async function run(task: TaskOf<'run'>): Promise<RunResult> {
-  const experiment = checkExperiment(task.experiment, 'the experiment');
-  const { seed } = task;
-  const result = await simulate({ experiment, seed });
-  if (!task.twice) return result;
-  const again = await simulate({ experiment, seed });
+async function run(what: WhatToRun, twice: boolean): Promise<RunResult> {
+  const result = await simulate(what);
+  if (!twice) return result;
+  const again = await simulate(what);
   if (again.traceHash === result.traceHash) return result;
   const reason = `two runs of one seed differ: ${result.traceHash} and ${again.traceHash}`;
   const check = {
@@ -56,17 +63,25 @@ async function run(task: TaskOf<'run'>): Promise<RunResult> {
   return { ...result, verdict: 'invalid', checks: [check, ...result.checks] };
 }
 
-async function shrink({ id, experiment: file, seed, bug, runsMax }: TaskOf<'shrink'>): Promise<WorkerAnswer> {
-  const experiment: Experiment = checkExperiment(file, 'the experiment');
+/** Keeps what still fails in the same check. Answers with an error where the seed does not fail again as it is. */
+async function shrink(task: TaskOf<'shrink'>): Promise<WorkerAnswer> {
+  const { id, seed, bug, runsMax, check: name } = task;
+  const experiment = checkExperiment(task.experiment, 'the experiment');
   const drawn = planRun(experiment, seed);
-  const runPlan = (plan: Plan): Promise<RunResult> => simulate({ experiment, seed, plan });
-  const failed = failedCheck(await runPlan(drawn))?.name;
-  const { plan, runs } = await shrinkPlan(drawn, {
-    runsMax,
-    fails: async (candidate) =>
-      failed !== undefined && failedCheck(await runPlan(candidate))?.name === failed,
-  });
-  const result = await runPlan(plan);
+  let smallest: { readonly plan: Plan; readonly result: RunResult } | undefined;
+  const fails = async (plan: Plan): Promise<boolean> => {
+    const result = await run({ experiment, seed, plan }, name === 'deterministic');
+    if (failedCheck(result)?.name !== name) return false;
+    smallest = { plan, result };
+    return true;
+  };
+  const failsAsDrawn = await fails(drawn);
+  const { runs } = failsAsDrawn ? await shrinkPlan(drawn, { runsMax, fails }) : { runs: 0 };
+  if (smallest === undefined) {
+    const message = `seed ${String(seed)} of ${experiment.name} did not fail again in ${name}: it is not deterministic`;
+    return { id, type: 'error', message };
+  }
+  const { plan, result } = smallest;
   const check = failedCheck(result);
   const failure = encodeFailure({
     trefoil: TREFOIL_VERSION,
@@ -77,12 +92,12 @@ async function shrink({ id, experiment: file, seed, bug, runsMax }: TaskOf<'shri
     plan,
     drawn: { faults: drawn.faults.length, operations: drawn.operations.length },
     verdict: 'invalid',
-    check: check?.name ?? 'none: it did not fail again',
+    check: name,
     reason: check?.verdict.reason ?? '',
     witness: check?.verdict.witness?.lines ?? [],
     traceHash: result.traceHash,
   });
-  return { id, type: 'shrunk', failure, runs };
+  return { id, type: 'shrunk', failure, runs: runs + 1 };
 }
 
 /** More than the recorder keeps by default: a witness may lie early in a run, and the page chooses what it draws. */

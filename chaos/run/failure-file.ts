@@ -4,7 +4,8 @@
  */
 import { TrefoilError } from '../../src/core/errors.js';
 import type { Value } from '../history/history.js';
-import { checkExperiment, type Experiment } from '../experiments/experiment.js';
+import { checkExperiment, nodeNames, type Experiment } from '../experiments/experiment.js';
+import { nodesOf } from '../faults/fault.js';
 import { faultSchema } from '../faults/fault-schema.js';
 import type { PlannedOperation } from '../workloads/workload.js';
 import type { Plan } from './plan.js';
@@ -56,8 +57,8 @@ const failureSchema = z.object({
     operations: z.array(
       z.object({
         id: z.number(),
-        atMs: z.number(),
-        client: z.number(),
+        atMs: z.number().min(0),
+        client: z.number().int().min(0),
         f: z.string(),
         key: z.string().optional(),
         value: z.unknown(),
@@ -93,11 +94,30 @@ export function decodeFailure(text: string, file: string): Failure {
   const operations = plan.operations.map(
     (operation) => ({ ...operation, value: fromJson(operation.value) }) as PlannedOperation,
   );
-  return {
+  const failure = {
     ...rest,
     experiment: checkExperiment(experiment, file),
     plan: { faults: plan.faults, operations },
   };
+  checkPlan(failure, file);
+  return failure;
+}
+
+/** A plan that was edited by hand must still be one of its experiment. */
+function checkPlan({ plan, experiment }: Pick<Failure, 'plan' | 'experiment'>, file: string): void {
+  const nodes = new Set(nodeNames(experiment));
+  const stranger = plan.faults.flatMap(nodesOf).find((name) => !nodes.has(name));
+  if (stranger !== undefined) {
+    throw new TrefoilError(
+      'BadRequest',
+      `${file} is no failure file: its experiment has no node ${stranger}`,
+    );
+  }
+  const { clients } = experiment.workload;
+  if (plan.operations.some(({ client }) => client >= clients)) {
+    const reason = `its experiment has no client beyond ${String(clients - 1)}`;
+    throw new TrefoilError('BadRequest', `${file} is no failure file: ${reason}`);
+  }
 }
 
 function toJson(value: Value): unknown {

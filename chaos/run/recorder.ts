@@ -46,7 +46,7 @@ export class HistoryRecorder {
         ...(seen === undefined ? {} : { seen }),
         ...(error === undefined ? {} : { error }),
       });
-      if (type === 'info') this.#retireProcess(client);
+      if (type === 'info' && process === undefined) this.#retireProcess(client);
     };
     this.#add({ ...what(), type: 'invoke', value });
     return {

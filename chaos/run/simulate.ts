@@ -110,7 +110,12 @@ class Run {
       await this.#faultPhase();
       const copies = await this.#heal();
       await this.#finalReads();
-      this.#checks.push(...runChecks(this.#experiment, this.#history.events, copies));
+      const checked = runChecks(this.#experiment, this.#history.events, copies);
+      // What failed on the way, and is also asked for by name, is told once: with the bytes that differ.
+      const told = this.#checks.filter(
+        ({ name }) => !checked.some((check) => check.name === name && check.verdict.validity === 'invalid'),
+      );
+      this.#checks = [...told, ...checked];
     } catch (error) {
       this.#fail('runs', error);
     }

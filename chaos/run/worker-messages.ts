@@ -18,6 +18,8 @@ export type WorkerWork =
       readonly seed: number;
       /** The planted bug, for the failure file. */
       readonly bug: string | null;
+      /** The check that failed. */
+      readonly check: string;
       readonly runsMax: number;
     }
   /** `failure`: the text of a failure file. */
@@ -47,5 +49,5 @@ export type WorkerAnswer =
   /** `failure`: the text of the failure file. */
   | { readonly id: number; readonly type: 'shrunk'; readonly failure: string; readonly runs: number }
   | { readonly id: number; readonly type: 'traced'; readonly summary: RunSummary; readonly page: string }
-  /** The run could not be made at all. */
+  /** The run could not be made at all, or not be repeated. */
   | { readonly id: number; readonly type: 'error'; readonly message: string };

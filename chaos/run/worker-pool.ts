@@ -1,9 +1,11 @@
 /**
  * Worker processes of a hunt: as many as there are to be runs at once, each with one task at a time. Processes rather than
  * threads, so that a run that takes the process with it is an answer too, and a planted bug stays where it is.
+ *
+ * A worker that has ended, however, is never given a task: what ended it is told of the task that it had, and
+ * of no other.
  */
 import { fork, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { WorkerAnswer, WorkerTask, WorkerWork } from './worker-messages.js';
 
@@ -15,79 +17,122 @@ const WORKER_FILE = fileURLToPath(new URL('./worker.js', import.meta.url));
 export class WorkerPool {
   readonly #bug: string | null;
   readonly #jobs: number;
-  readonly #workers = new Set<ChildProcess>();
-  readonly #idle: ChildProcess[] = [];
+  readonly #workers = new Set<Worker>();
+  readonly #idle: Worker[] = [];
   /** Those who wait for a worker. */
   readonly #waiting: (() => void)[] = [];
-  /** What each worker has said on stderr, its beginning: of one that ends, the reason. */
-  readonly #stderr = new WeakMap<ChildProcess, string>();
   #nextId = 0;
+  #closed = false;
 
   constructor(jobs: number, bug: string | null) {
     this.#jobs = jobs;
     this.#bug = bug;
   }
 
-  /** Does it as soon as a worker is free. Never rejects: a worker that died is an `error`. */
+  /** Process ids of the workers that live. */
+  get pids(): readonly number[] {
+    return [...this.#workers].filter((worker) => worker.alive).map((worker) => worker.pid);
+  }
+
+  /** Does it as soon as a worker is free. Never rejects: a worker that died, and a pool that is closed, is an `error`. */
   async do(work: WorkerWork): Promise<WorkerAnswer> {
     const task: WorkerTask = { ...work, id: this.#nextId++ };
     const worker = await this.#takeWorker();
-    const answer = await ask(worker, task, () => this.#stderr.get(worker) ?? '');
-    if (worker.connected) this.#idle.push(worker);
+    if (worker === undefined) return { id: task.id, type: 'error', message: 'the hunt is over' };
+    const answer = await worker.ask(task);
+    if (worker.alive) this.#idle.push(worker);
     else this.#workers.delete(worker);
     this.#waiting.shift()?.();
     return answer;
   }
 
-  /** Ends every worker. What they were doing is answered as an `error`. */
+  /** Ends every worker. What they were doing is answered as an `error`, and so is all that comes later. */
   close(): void {
-    for (const worker of this.#workers) worker.kill('SIGKILL');
+    this.#closed = true;
+    for (const worker of this.#workers) worker.kill();
+    for (const tell of this.#waiting.splice(0)) tell();
   }
 
-  async #takeWorker(): Promise<ChildProcess> {
-    for (;;) {
+  async #takeWorker(): Promise<Worker | undefined> {
+    while (!this.#closed) {
       const worker = this.#idle.pop();
-      if (worker !== undefined) return worker;
-      if (this.#workers.size < this.#jobs) return this.#start();
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      if (worker?.alive === true) return worker;
+      if (worker !== undefined) {
+        this.#workers.delete(worker);
+      } else if (this.#workers.size < this.#jobs) {
+        const started = new Worker(this.#bug);
+        this.#workers.add(started);
+        return started;
+      } else {
+        await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      }
     }
-  }
-
-  async #start(): Promise<ChildProcess> {
-    const worker = fork(WORKER_FILE, this.#bug === null ? [] : [this.#bug], {
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    });
-    this.#workers.add(worker);
-    worker.stderr?.on('data', (text: Buffer) => {
-      const kept = `${this.#stderr.get(worker) ?? ''}${text.toString()}`;
-      this.#stderr.set(worker, kept.slice(0, STDERR_CHARS_MAX));
-    });
-    await Promise.race([once(worker, 'message'), once(worker, 'exit')]);
-    return worker;
+    return undefined;
   }
 }
 
-function ask(worker: ChildProcess, task: WorkerTask, stderr: () => string): Promise<WorkerAnswer> {
-  return new Promise((resolve) => {
-    const end = (answer: WorkerAnswer): void => {
-      worker.off('message', end);
-      worker.off('exit', died);
-      resolve(answer);
-    };
-    const died = (): void => {
-      const how = worker.signalCode ?? String(worker.exitCode);
-      end({
-        id: task.id,
-        type: 'error',
-        message: `the worker process ended with ${how}: ${stderr()}`.trim(),
-      });
-    };
-    if (!worker.connected) {
-      died();
-      return;
-    }
-    worker.on('message', end);
-    worker.on('exit', died);
-    worker.send(task);
-  });
+/** One process. It takes a task before it is ready for it: the channel keeps what it is sent. */
+class Worker {
+  readonly #process: ChildProcess;
+  /** What it has said on stderr, the beginning: of one that ends, the reason. */
+  #stderr = '';
+  #ended: string | undefined;
+  #answer: ((answer: WorkerAnswer) => void) | undefined;
+  #task: WorkerTask | undefined;
+
+  constructor(bug: string | null) {
+    this.#process = fork(WORKER_FILE, bug === null ? [] : [bug], {
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    });
+    this.#process.stderr?.on('data', (text: Buffer) => {
+      this.#stderr = `${this.#stderr}${text.toString()}`.slice(0, STDERR_CHARS_MAX);
+    });
+    this.#process.on('message', (answer: WorkerAnswer) => {
+      this.#end(answer);
+    });
+    // `close` rather than `exit`: then all that it said has been read.
+    this.#process.on('close', (code, signal) => {
+      this.#die(signal ?? String(code));
+    });
+    this.#process.on('error', (error) => {
+      this.#die(error.message);
+    });
+  }
+
+  get alive(): boolean {
+    return this.#ended === undefined && this.#process.exitCode === null && this.#process.signalCode === null;
+  }
+
+  get pid(): number {
+    return this.#process.pid ?? 0;
+  }
+
+  /** One at a time. */
+  ask(task: WorkerTask): Promise<WorkerAnswer> {
+    return new Promise((resolve) => {
+      this.#answer = resolve;
+      this.#task = task;
+      if (this.#ended !== undefined) this.#die(this.#ended);
+      // A channel that breaks here is a process that ends: `close` tells why.
+      else this.#process.send(task, () => undefined);
+    });
+  }
+
+  kill(): void {
+    this.#process.kill('SIGKILL');
+  }
+
+  #die(how: string): void {
+    this.#ended = how;
+    if (this.#task === undefined) return;
+    const message = `the worker process ended with ${how}: ${this.#stderr}`.trim();
+    this.#end({ id: this.#task.id, type: 'error', message });
+  }
+
+  #end(answer: WorkerAnswer): void {
+    const answered = this.#answer;
+    this.#answer = undefined;
+    this.#task = undefined;
+    answered?.(answer);
+  }
 }

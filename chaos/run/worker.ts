@@ -7,6 +7,12 @@ import { bugNamed } from '../bugs/bugs.js';
 import { plantBug } from '../bugs/plant-bug.js';
 import type { WorkerAnswer, WorkerTask } from './worker-messages.js';
 
+// Ctrl-C reaches the whole process group; it is for the hunt to say what becomes of it.
+process.on('SIGINT', () => undefined);
+process.on('disconnect', () => {
+  process.exit();
+});
+
 const bug = process.argv[2];
 if (bug !== undefined) plantBug(bugNamed(bug));
 const { doTask } = await import('./do-task.js');
@@ -20,7 +26,3 @@ process.on('message', (task: WorkerTask) => {
     },
   );
 });
-process.on('disconnect', () => {
-  process.exit();
-});
-process.send?.('ready');

@@ -1,17 +1,18 @@
 /**
  * `trefoil sim hunt [EXPERIMENT...]`: many seeds, until one breaks a promise. A progress bar on stderr where that
- * is a terminal. Exit code 1 when something was found.
+ * is a terminal. Exit code 1 when something was found; 130 where it was interrupted, with what was found until then.
  */
 import cliProgress from 'cli-progress';
 import { mkdirSync } from 'node:fs';
 import type { CommandModule } from 'yargs';
 import { bugNamed } from '../../../chaos/bugs/bugs.js';
-import { loadAllExperiments, loadExperiment } from '../../../chaos/experiments/library.js';
-import { hunt, type HuntReport } from '../../../chaos/run/hunt.js';
+import { experimentNames, loadExperiment } from '../../../chaos/experiments/library.js';
+import { hunt, type FoundFailure, type HuntReport } from '../../../chaos/run/hunt.js';
 import { cliContext, type CliContext } from '../context.js';
 import { EXIT, endWith } from '../exit-codes.js';
 import { wholeNumberOption } from '../photos-options.js';
 import { formatCount } from '../table.js';
+import { listenForInterruption } from './interruption.js';
 import { failureLines, jobsOption, lasting, minutesOption, seedOption, speedText } from './sim-options.js';
 
 interface HuntArguments {
@@ -58,44 +59,88 @@ export const simHuntCommand: CommandModule<object, HuntArguments> = {
   handler: async (argv) => {
     const context = cliContext(argv);
     const { runs, seed, minutes, jobs, bug = null, 'keep-going': keepGoing, twice, out } = argv;
-    const named =
-      bug !== null && argv.experiments.length === 0 ? bugNamed(bug).experiments : argv.experiments;
-    const experiments = (named.length > 0 ? named.map(loadExperiment) : loadAllExperiments()).map((one) =>
-      lasting(one, minutes),
-    );
+    const ofBug = bug === null ? [] : bugNamed(bug).experiments;
+    const asked = argv.experiments.length > 0 ? argv.experiments : ofBug;
+    const named = asked.length > 0 ? asked : experimentNames();
+    const experiments = named.map((name) => lasting(loadExperiment(name), minutes));
     mkdirSync(out, { recursive: true });
-    const bar = progressBar(context, runs * experiments.length);
+    const total = runs * experiments.length;
+    const bar = progressBar(context, total);
+    const interruption = listenForInterruption();
     const options = { experiments, runs, fromSeed: seed, jobs, bug, keepGoing, twice, folder: out };
     let report: HuntReport;
     try {
-      report = await hunt({ ...options, onRun: (_, done) => bar.update(done) });
+      report = await hunt({
+        ...options,
+        signal: interruption.signal,
+        onProgress: (progress) => bar.update(progress),
+      });
     } finally {
       bar.stop();
+      interruption.over();
     }
+    const runAgain = ({ experiment, seed: failed }: FoundFailure): string =>
+      [
+        `trefoil sim run ${named[experiments.findIndex(({ name }) => name === experiment)] ?? experiment}`,
+        `--seed ${String(failed)}`,
+        ...(minutes === undefined ? [] : [`--minutes ${String(minutes)}`]),
+        ...(bug === null ? [] : [`--bug ${bug}`]),
+        ...(twice ? ['--twice'] : []),
+      ].join(' ');
     if (context.json) context.printJson(report);
-    else reportLines(report, experiments.length, seed).forEach((line) => context.print(line));
-    if (report.failures.length > 0) endWith(EXIT.failed);
+    else {
+      report.failures
+        .flatMap((failure) => failureLines(failure, runAgain))
+        .forEach((line) => context.print(line));
+      summaryLines(report, { experiments: experiments.length, fromSeed: seed, total }).forEach((line) =>
+        context.print(line),
+      );
+    }
+    const code = interruption.exitCode();
+    if (code !== undefined) process.exitCode = code;
+    else if (report.failures.length > 0) endWith(EXIT.failed);
     else if (report.unknown.length > 0) endWith(EXIT.usage);
   },
 };
 
-function reportLines(report: HuntReport, experiments: number, fromSeed: number): string[] {
-  const { runs, operations, virtualMs, runMs, failures, unknown } = report;
+function summaryLines(
+  { runs, operations, virtualMs, runMs, failures, unknown, interrupted }: HuntReport,
+  asked: { readonly experiments: number; readonly fromSeed: number; readonly total: number },
+): string[] {
+  const { experiments, fromSeed, total } = asked;
   return [
-    ...failures.flatMap(failureLines),
     ...unknown.map((where) => `${where}: a check could not tell`),
+    ...(interrupted ? [`interrupted after ${formatCount(runs)} of ${formatCount(total)} runs`] : []),
     `${formatCount(runs)} runs of ${String(experiments)} experiments from seed ${String(fromSeed)}, ` +
       `${formatCount(operations)} operations, ${speedText(virtualMs, runMs)} in each process`,
-    failures.length === 0 ? 'every promise held' : `${formatCount(failures.length)} of them broke a promise`,
+    failures.length > 0
+      ? `${formatCount(failures.length)} of them broke a promise`
+      : runs === 0
+        ? 'nothing was run'
+        : 'every promise held',
   ];
 }
 
-function progressBar(context: CliContext, total: number): { update(done: number): void; stop(): void } {
+interface Bar {
+  update(progress: { readonly runs: number; readonly failures: number }): void;
+  stop(): void;
+}
+
+function progressBar(context: CliContext, total: number): Bar {
   if (context.json || !process.stderr.isTTY) return { update: () => {}, stop: () => {} };
   const bar = new cliProgress.SingleBar(
-    { format: 'hunting {bar} {value}/{total} runs, {eta_formatted} left', stream: process.stderr },
+    { format: 'hunting {bar} {value}/{total} runs, {found}, {eta_formatted} left', stream: process.stderr },
     cliProgress.Presets.shades_classic,
   );
-  bar.start(total, 0);
-  return bar;
+  const found = (failures: number): string =>
+    failures === 0 ? 'no failure' : failures === 1 ? '1 failure' : `${formatCount(failures)} failures`;
+  bar.start(total, 0, { found: found(0) });
+  return {
+    update: ({ runs, failures }) => {
+      bar.update(runs, { found: found(failures) });
+    },
+    stop: () => {
+      bar.stop();
+    },
+  };
 }

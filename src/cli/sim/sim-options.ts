@@ -1,6 +1,6 @@
 /** What the `sim` commands share: options, and a run told in words. */
 import { availableParallelism } from 'node:os';
-import type { Experiment } from '../../../chaos/experiments/experiment.js';
+import { checkExperiment, type Experiment } from '../../../chaos/experiments/experiment.js';
 import type { FoundFailure } from '../../../chaos/run/hunt.js';
 import type { RunSummary } from '../../../chaos/run/worker-messages.js';
 import { TrefoilError } from '../../core/errors.js';
@@ -32,9 +32,13 @@ export const minutesOption = {
   },
 } as const;
 
-/** The experiment with another length of its fault phase, if one is asked for. */
+/** The experiment with another length of its fault phase, if one is asked for. Throws `ConfigInvalid` where that is too short. */
 export function lasting(experiment: Experiment, minutes: number | undefined): Experiment {
-  return minutes === undefined ? experiment : { ...experiment, durationMs: minutes * 60_000 };
+  if (minutes === undefined) return experiment;
+  return checkExperiment(
+    { ...experiment, durationMs: minutes * 60_000 },
+    `${experiment.name} of ${String(minutes)} minutes`,
+  );
 }
 
 /** A run, told line by line. */
@@ -58,11 +62,12 @@ export function speedText(virtualMs: number, realMs: number): string {
   return `${(virtualMs / 1_000).toFixed(1)} virtual s in ${(realMs / 1_000).toFixed(2)} s: ${formatCount(times)} times faster`;
 }
 
-/** What a failure is, and how to see it again. */
-export function failureLines(failure: FoundFailure): string[] {
+/** What a failure is, and the one command that shows it again: `runAgain` says it where there is no failure file. */
+export function failureLines(failure: FoundFailure, runAgain: (failure: FoundFailure) => string): string[] {
+  const command = failure.file === null ? runAgain(failure) : `trefoil sim replay ${failure.file}`;
   return [
     `${failure.experiment}, seed ${String(failure.seed)}: ${failure.check}: ${failure.reason}`,
-    ...(failure.file === null ? [] : [`  replay it: trefoil sim replay ${failure.file}`]),
+    `  replay it: ${command}`,
   ];
 }
 

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import type { CommandModule } from 'yargs';
+import { bugNamed } from '../../../chaos/bugs/bugs.js';
 import { decodeFailure } from '../../../chaos/run/failure-file.js';
 import { WorkerPool } from '../../../chaos/run/worker-pool.js';
 import { TREFOIL_VERSION } from '../../../chaos/run/version.js';
@@ -30,6 +31,7 @@ export const simReplayCommand: CommandModule<object, ReplayArguments> = {
     const context = cliContext(argv);
     const text = readText(argv.file);
     const failure = decodeFailure(text, argv.file);
+    if (failure.bug !== null) bugNamed(failure.bug);
     const pool = new WorkerPool(1, failure.bug);
     try {
       const answer = await pool.do({ type: 'replay', failure: text });

@@ -83,7 +83,9 @@ export const simRunCommand: CommandModule<object, RunArguments> = {
       }
       const failed = failedCheck(summary);
       const file =
-        failed === undefined ? null : await shrinkToFile(pool, { experiment, seed, bug, folder: argv.out });
+        failed === undefined
+          ? null
+          : await shrinkToFile(pool, { experiment, seed, bug, check: failed.name, folder: argv.out });
       if (context.json) context.printJson({ ...summary, failure: file });
       else runLines(summary).forEach((line) => context.print(line));
       if (trace !== undefined) context.note(`drawn as ${trace}`);

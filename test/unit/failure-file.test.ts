@@ -1,0 +1,142 @@
+/** The file of a failure: what goes in comes out, and what is none is refused with a reason. */
+import { describe, expect, it } from 'vitest';
+import { decodeFailure, encodeFailure, failedCheck, type Failure } from '../../chaos/run/failure-file.js';
+import type { CheckResult } from '../../chaos/run/checks.js';
+import { smallExperiment } from '../support/experiments.js';
+
+const FAILURE: Failure = {
+  trefoil: '0.1.0',
+  node: 'v20.19.0',
+  experiment: smallExperiment('faults: { draw: [{ fault: crash }] }\n'),
+  seed: 42,
+  bug: null,
+  plan: {
+    faults: [
+      { fault: 'crash', node: 'n1', unsynced: 'torn', powerOff: true, atMs: 1.5, forMs: 20 },
+      { fault: 'partition', shape: 'one', order: ['n2', 'n1', 'n3'], atMs: 2, forMs: 0 },
+    ],
+    operations: [
+      { id: 3, atMs: 0.125, client: 1, f: 'read', key: 'k1', value: null },
+      { id: 4, atMs: 1, client: 0, f: 'write', key: 'k1', value: 'v4', blind: true },
+      {
+        id: 9,
+        atMs: 2,
+        client: 3,
+        f: 'txn',
+        value: [
+          ['append', 'k1', 5],
+          ['r', 'k2', null],
+        ],
+      },
+      {
+        id: 10,
+        atMs: 3,
+        client: 3,
+        f: 'transfer',
+        value: new Map<string, number | string | ReadonlyMap<string, boolean>>([
+          ['from', 1],
+          ['__proto__', 'a key as any other'],
+          ['inner', new Map([['deep', true]])],
+        ]),
+      },
+    ],
+  },
+  drawn: { faults: 12, operations: 1_000 },
+  verdict: 'invalid',
+  check: 'no-resurrection',
+  reason: 'superseded value v218 of key k4 is back',
+  witness: ['first line', 'second line'],
+  traceHash: '0123456789abcdef',
+};
+
+type Json = Record<string, unknown>;
+
+/** The file after an edit by hand. */
+function edited(edit: (json: Json) => void): string {
+  const json = JSON.parse(encodeFailure(FAILURE)) as Json;
+  edit(json);
+  return JSON.stringify(json);
+}
+
+const planOf = (json: Json): { faults: Json[]; operations: Json[] } =>
+  json['plan'] as { faults: Json[]; operations: Json[] };
+
+describe('a failure file', () => {
+  it('brings back what was written, maps among the values too', () => {
+    expect(decodeFailure(encodeFailure(FAILURE), 'f.json')).toEqual(FAILURE);
+  });
+
+  it('says first what people look for, and the long plan last', () => {
+    const keys = Object.keys(JSON.parse(encodeFailure(FAILURE)) as Json);
+    expect(keys[0]).toBe('format');
+    expect(keys.at(-1)).toBe('plan');
+    expect(encodeFailure(FAILURE).endsWith('}\n')).toBe(true);
+  });
+
+  it('keeps the name of a planted bug', () => {
+    const planted = { ...FAILURE, bug: 'skip-read-repair' };
+    expect(decodeFailure(encodeFailure(planted), 'f.json').bug).toBe('skip-read-repair');
+  });
+
+  it.each<[string, string, string]>([
+    ['no JSON', 'name: x', 'f.json is not JSON: a failure file is what trefoil sim hunt writes'],
+    ['JSON of something else', '[]', 'f.json is no failure file: '],
+    [
+      'another format',
+      edited((json) => (json['format'] = 'trefoil-failure-9')),
+      'f.json is no failure file: format: ',
+    ],
+    ['a missing seed', edited((json) => delete json['seed']), 'f.json is no failure file: seed: '],
+    [
+      'a fault of no kind',
+      edited((json) => (planOf(json).faults[0] = { fault: 'crush', atMs: 1, forMs: 1 })),
+      'f.json is no failure file: plan.faults.0.fault: ',
+    ],
+    [
+      'a fault of a node that is none',
+      edited((json) => (planOf(json).faults[0] = { fault: 'pause', node: 'n7', atMs: 1, forMs: 1 })),
+      'f.json is no failure file: its experiment has no node n7',
+    ],
+    [
+      'an operation of a client that is none',
+      edited((json) => planOf(json).operations.forEach((one) => (one['client'] = 4))),
+      'f.json is no failure file: its experiment has no client beyond 3',
+    ],
+    [
+      'an operation before the run',
+      edited((json) => planOf(json).operations.forEach((one) => (one['atMs'] = -1))),
+      'f.json is no failure file: plan.operations.0.atMs: ',
+    ],
+    [
+      'an experiment that is none',
+      edited((json) => delete (json['experiment'] as Json)['workload']),
+      'workload: is missing',
+    ],
+  ])('is not %s', (_what, text, said) => {
+    expect(() => decodeFailure(text, 'f.json')).toThrow(said);
+  });
+});
+
+describe('the check that failed', () => {
+  const check = (
+    name: CheckResult['name'],
+    validity: 'valid' | 'invalid' | 'unknown',
+    promised = true,
+  ): CheckResult => ({
+    name,
+    promised,
+    verdict: { validity, reason: '' },
+  });
+
+  it('is the first that was promised and is invalid', () => {
+    const checks = [
+      check('served', 'valid'),
+      check('linearizable', 'unknown'),
+      check('causal', 'invalid', false),
+      check('freshness', 'invalid'),
+      check('converged', 'invalid'),
+    ];
+    expect(failedCheck({ checks })?.name).toBe('freshness');
+    expect(failedCheck({ checks: checks.slice(0, 3) })).toBeUndefined();
+  });
+});
