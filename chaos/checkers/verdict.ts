@@ -13,6 +13,17 @@ export interface Witness {
   readonly operations: readonly Operation[];
   /** Of linearizability: the longest prefix that could be placed, in its order. */
   readonly placed?: readonly Operation[];
+  /** Of a cycle: its steps, each beginning where the one before ended, the last ending where the first began. */
+  readonly cycle?: readonly CycleStep[];
+}
+
+/** One operation that comes before another, and why. */
+export interface CycleStep {
+  readonly from: Operation;
+  readonly to: Operation;
+  /** In a word of the field: `ww`, `wr`, `rw`, `realtime` ... */
+  readonly relation: string;
+  readonly reason: string;
 }
 
 export interface Verdict {

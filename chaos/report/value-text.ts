@@ -24,9 +24,9 @@ function nested(value: Value): string {
 
 const READS: ReadonlySet<string> = new Set(['read', 'get', 'r', 'scan']);
 
-/** What was asked and, of a read, what came back: `write v7`, `read v7`, `read ?` where no answer came. */
+/** What was asked and, of a read, what came back: `write v7`, `read → v7`, `read → ?` where no answer came. */
 export function callText({ f, input, output, outcome }: Operation): string {
   if (READS.has(f)) return outcome === 'ok' ? `${f} → ${valueText(output)}` : `${f} → ?`;
-  if (f === 'txn' || Array.isArray(input)) return valueText(outcome === 'ok' ? output : input);
+  if (f === 'txn') return valueText(outcome === 'ok' ? output : input);
   return input === null ? f : `${f} ${valueText(input)}`;
 }

@@ -8,7 +8,7 @@
  * command as errors do elsewhere.
  */
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
 import type { CommandModule } from 'yargs';
 import {
   checkModel,
@@ -22,6 +22,7 @@ import {
   type NilReads,
 } from '../../chaos/checkers/models.js';
 import type { Verdict } from '../../chaos/checkers/verdict.js';
+import { historyPage } from '../../chaos/report/history-page.js';
 import { HISTORY_FORMATS, type HistoryFormat } from '../../chaos/history/detect-format.js';
 import type { Value } from '../../chaos/history/history.js';
 import { parseValue } from '../../chaos/history/parse-value.js';
@@ -40,6 +41,7 @@ interface CheckArguments {
   readonly consistency: string | undefined;
   readonly nilReads: NilReads | undefined;
   readonly failedCas: FailedCas | undefined;
+  readonly html: string | undefined;
   readonly json: boolean;
 }
 
@@ -100,6 +102,12 @@ export const checkCommand: CommandModule<object, CheckArguments> = {
           requiresArg: true,
           coerce: once,
         })
+        .option('html', {
+          describe: 'draw the history and its verdict as this HTML page; of one file',
+          type: 'string',
+          requiresArg: true,
+          coerce: once,
+        })
         .option('json', { describe: 'print JSON for machines', type: 'boolean', default: false })
         .epilogue(
           'Exit codes: 0 all valid, 1 one is invalid, 2 one is unknown or cannot be read. See docs/checking.md',
@@ -108,11 +116,14 @@ export const checkCommand: CommandModule<object, CheckArguments> = {
   handler: async (argv) => {
     const context = cliContext(argv);
     const level = levelOf(argv.model, argv.consistency);
+    if (argv.html !== undefined && argv.files.length > 1)
+      throw new TrefoilError('BadRequest', `--html draws one history, and ${argv.files.length} are named`);
     const codes: number[] = [];
     for (const file of argv.files) {
       const checked = await checkFile(file, level, argv);
       if (context.json) context.printJson(checkJson(checked));
       else checkLines(checked).forEach((line) => context.print(line));
+      if (argv.html !== undefined) await draw(checked, argv.html);
       codes.push(CHECK_EXIT[checked.verdict.validity]);
     }
     // One invalid history is the answer, whatever the others are.
@@ -120,6 +131,18 @@ export const checkCommand: CommandModule<object, CheckArguments> = {
     else if (codes.includes(CHECK_EXIT.unknown)) endWith(CHECK_EXIT.unknown);
   },
 };
+
+/** Throws `BadRequest` where there is nothing to draw, or the page cannot be written. */
+async function draw({ file, model, level, history, verdict }: CheckedFile, page: string): Promise<void> {
+  if (history === undefined)
+    throw new TrefoilError('BadRequest', `${page} is not drawn: the history could not be read`);
+  const html = historyPage({ file, model, level, operations: history.operations, verdict });
+  try {
+    await writeFile(page, html);
+  } catch (error) {
+    throw new TrefoilError('BadRequest', `cannot write ${page}: ${(error as Error).message}`);
+  }
+}
 
 /** The value of an option that was given once. */
 function once<T>(value: T | readonly T[]): T {

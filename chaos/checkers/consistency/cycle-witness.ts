@@ -27,8 +27,21 @@ export function cycleWitness(history: RegisterHistory, cycle: readonly Edge[]): 
   return {
     lines: [...cycle.map((edge) => tellEdge(history, edge)), 'so the first would come before itself'],
     operations: [...involved].map((number) => (history.nodes[number] as RegisterNode).operation),
+    cycle: cycle.map((edge) => ({
+      from: (history.nodes[edge.from] as RegisterNode).operation,
+      to: (history.nodes[edge.to] as RegisterNode).operation,
+      relation: RELATIONS.get(edge.reason) ?? 'before',
+      reason: tellEdge(history, edge),
+    })),
   };
 }
+
+const RELATIONS: ReadonlyMap<Edge['reason'], string> = new Map([
+  [SESSION, 'session'],
+  [READS_FROM, 'reads from'],
+  [OVERWRITTEN, 'overwritten'],
+  [BEFORE_NEXT, 'read older'],
+]);
 
 function tellEdge(history: RegisterHistory, { from, to, reason, because }: Edge): string {
   const line = `${tellNode(history, from)} comes before ${tellNode(history, to)}`;

@@ -3,10 +3,10 @@
  * witness of the worst of them, transactions first and then the argument.
  */
 import type { Operation } from '../../history/history.js';
-import type { Verdict } from '../verdict.js';
+import type { CycleStep, Verdict } from '../verdict.js';
 import { ANOMALIES, ANOMALY_MEANS, type Anomaly, type Requirements, type TimeOrder } from './consistency.js';
 import type { Cycle } from './cycle-search.js';
-import { PROCESS, REALTIME, type Dependency } from './dependency-graph.js';
+import { PROCESS, REALTIME, RW, WR, WW, type Dependency } from './dependency-graph.js';
 import { nameOf, textOf } from './interned.js';
 import type { Transaction } from './transaction.js';
 
@@ -18,7 +18,17 @@ interface Finding {
   readonly time: TimeOrder;
   readonly transactions: readonly Transaction[];
   readonly argue: (names: Names) => readonly string[];
+  /** Of a cycle. */
+  readonly steps?: () => readonly CycleStep[];
 }
+
+const RELATIONS: ReadonlyMap<number, string> = new Map([
+  [WW, 'ww'],
+  [WR, 'wr'],
+  [RW, 'rw'],
+  [PROCESS, 'process'],
+  [REALTIME, 'realtime'],
+]);
 
 const ARGUMENTS_MAX = 6;
 const LIST_SHOWN_MAX = 12;
@@ -32,11 +42,13 @@ export class Findings {
     transactions: readonly Transaction[],
     argue: Finding['argue'],
     time: TimeOrder = 'none',
+    steps?: Finding['steps'],
   ): void {
     const name = nameWithTime(anomaly, time);
     const known = this.found.get(name);
     if (known === undefined) {
-      this.found.set(name, { finding: { anomaly, time, transactions, argue }, count: 1 });
+      const finding = { anomaly, time, transactions, argue, ...(steps === undefined ? {} : { steps }) };
+      this.found.set(name, { finding, count: 1 });
     } else known.count += 1;
   }
 
@@ -46,15 +58,31 @@ export class Findings {
     describe: (d: Dependency, names: Names) => string,
   ): void {
     const of = (id: number): Transaction => transactions[id]!;
-    const argue = (names: Names): string[] => [
-      ...cycle.path.map((d) => describeTimed(d, of, names) ?? describe(d, names)),
-      `so ${cycle.path.map((d) => names(of(d.from))).join(' < ')} < ${names(of(cycle.path[0]!.from))}: a cycle`,
-    ];
+    const why = (d: Dependency, names: Names): string => describeTimed(d, of, names) ?? describe(d, names);
+    // T1, T2 ... in the order of the cycle.
+    const namePath = (names: Names): void => cycle.path.forEach((d) => names(of(d.from)));
+    const argue = (names: Names): string[] => {
+      namePath(names);
+      return [
+        ...cycle.path.map((d) => why(d, names)),
+        `so ${cycle.path.map((d) => names(of(d.from))).join(' < ')} < ${names(of(cycle.path[0]!.from))}: a cycle`,
+      ];
+    };
     this.add(
       cycle.anomaly,
       cycle.path.map((d) => of(d.from)),
       argue,
       cycle.time,
+      () => {
+        const names = namesInOrder();
+        namePath(names);
+        return cycle.path.map((d) => ({
+          from: of(d.from).operation,
+          to: of(d.to).operation,
+          relation: RELATIONS.get(d.kind) ?? 'before',
+          reason: why(d, names),
+        }));
+      },
     );
   }
 
@@ -78,6 +106,7 @@ export class Findings {
       witness: {
         lines: witnessLines(forbidden.slice(0, ARGUMENTS_MAX).map(([name, { finding }]) => [name, finding])),
         operations: [...new Set(worst.transactions.map((t) => t.operation))],
+        ...(worst.steps === undefined ? {} : { cycle: worst.steps() }),
       },
     };
   }
@@ -92,12 +121,16 @@ function rank(finding: Finding): number {
   return time * ANOMALIES.length + ANOMALIES.indexOf(finding.anomaly);
 }
 
-function witnessLines(findings: readonly (readonly [string, Finding])[]): string[] {
+function namesInOrder(): Names {
   const called = new Map<Transaction, string>();
-  const names: Names = (t) => {
+  return (t) => {
     if (!called.has(t)) called.set(t, `T${called.size + 1}`);
     return called.get(t)!;
   };
+}
+
+function witnessLines(findings: readonly (readonly [string, Finding])[]): string[] {
+  const names = namesInOrder();
   const lines: string[] = [];
   const shown = new Set<Transaction>();
   for (const [name, finding] of findings) {
