@@ -2,9 +2,11 @@
  * `trefoil sim bugs`: hunts every planted bug, to see that the experiments can find what they are for. Exit code 1
  * when one is not caught within its seeds.
  */
+import { readFileSync } from 'node:fs';
 import type { CommandModule } from 'yargs';
 import { PLANTED_BUGS, bugNamed } from '../../../chaos/bugs/bugs.js';
-import type { PlantedBug } from '../../../chaos/bugs/planted-bug.js';
+import { compiledUrl } from '../../../chaos/bugs/plant-bug.js';
+import { plant, type PlantedBug } from '../../../chaos/bugs/planted-bug.js';
 import { loadExperiment } from '../../../chaos/experiments/library.js';
 import { hunt } from '../../../chaos/run/hunt.js';
 import { cliContext } from '../context.js';
@@ -61,6 +63,8 @@ interface BugResult {
 }
 
 async function catchBug(bug: PlantedBug, { seed, jobs }: BugsArguments): Promise<BugResult> {
+  // One that does not fit the code ends its worker, which a hunt would take for a failure of the run.
+  plant(bug, readFileSync(compiledUrl(bug), 'utf8'));
   const { failures, runs } = await hunt({
     experiments: bug.experiments.map(loadExperiment),
     runs: bug.seedsMax,
