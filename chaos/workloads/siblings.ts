@@ -94,17 +94,18 @@ class SiblingsClient implements WorkloadClient {
 
   /** Each attempt is a write of its own, under a value of its own: others may have read the one before, and superseded it. */
   async #update(key: string, value: string, log: OperationLog): Promise<Value> {
-    let attempt = 0;
+    const attempts: string[] = [];
     let written = value;
     const { context, siblings: left } = await this.#namespace.update(
       key,
       (_current, found) => {
-        if (attempt > 0) {
-          written = `${value}~${String(attempt)}`;
+        if (attempts.length > 0) {
+          written = `${value}~${String(attempts.length)}`;
           log.again(written);
         }
-        attempt++;
-        log.seen(found);
+        // An attempt supersedes those before it as well, though they are not shown to it.
+        log.seen([...found, ...attempts]);
+        attempts.push(written);
         return written;
       },
       levelsOf(this.#options),
