@@ -87,6 +87,7 @@ function layoutTime() {
   }
   linear(sorted[sorted.length - 1]);
   height = y + 80;
+  picture = null;
   stage.style.height = height + 'px';
   stage.style.width = width + 'px';
 }
@@ -245,26 +246,39 @@ function drawOperation(out, rows, o) {
 }
 
 // --- The map of the whole run ----------------------------------------------------------------------
-function drawMap() {
-  const h = map.clientHeight, w = map.clientWidth, dense = devicePixelRatio || 1;
-  if (h === 0) return;
-  map.width = w * dense; map.height = h * dense;
-  const g = map.getContext('2d'), style = getComputedStyle(document.body), color = (name) => style.getPropertyValue(name).trim();
+/** The picture of the map, made again when the layout changes; a scroll only moves the frame on it. */
+let picture = null;
+function mapPicture(w, h, dense) {
+  const canvas = document.createElement('canvas');
+  canvas.width = w * dense; canvas.height = h * dense;
+  const g = canvas.getContext('2d'), style = getComputedStyle(document.body), color = (name) => style.getPropertyValue(name).trim();
+  const colors = { ok: color('--ok'), fail: color('--fail'), info: color('--info') };
   g.scale(dense, dense);
-  const at = (y) => y / height * h, x = (column) => 14 + column / columns.length * (w - 16), step = (w - 16) / columns.length;
+  const at = (y) => y / height * h, x = (column) => 14 + column / columns.length * (w - 16), wide = (w - 16) / columns.length;
   g.fillStyle = color('--line');
-  for (const m of messages) g.fillRect(x(Math.min(m.from, m.to)) + step / 2, at(yOf(m.sentMs)), Math.abs(m.from - m.to) * step, 0.35);
+  for (const m of messages) g.fillRect(x(Math.min(m.from, m.to)) + wide / 2, at(yOf(m.sentMs)), Math.abs(m.from - m.to) * wide, 0.35);
   g.fillStyle = color('--bad');
   scene.faults.forEach((f, i) => g.fillRect(1 + laneOf[i] % 6 * 2, at(yOf(f.beganMs)), 1.5, Math.max(1, at(yOf(f.endedMs)) - at(yOf(f.beganMs)))));
   for (const o of operations) {
-    g.fillStyle = color('--' + o.outcome);
-    g.fillRect(x(o.column) + 1, at(yOf(o.invokedMs)), step - 2, Math.max(1, at(yOf(o.endedMs ?? o.invokedMs)) - at(yOf(o.invokedMs))));
+    g.fillStyle = colors[o.outcome];
+    g.fillRect(x(o.column) + 1, at(yOf(o.invokedMs)), wide - 2, Math.max(1, at(yOf(o.endedMs ?? o.invokedMs)) - at(yOf(o.invokedMs))));
   }
   g.fillStyle = color('--witness');
   for (const o of operations) if (o.witness > 0) g.fillRect(0, at(yOf(o.invokedMs)) - 1, w, 2.5);
-  g.strokeStyle = color('--accent'); g.lineWidth = 2;
-  const top = -stage.getBoundingClientRect().top;
-  g.strokeRect(1, at(Math.max(0, top)) , w - 2, Math.max(6, at(innerHeight)));
+  return { canvas, frame: color('--accent') };
+}
+function drawMap() {
+  const h = map.clientHeight, w = map.clientWidth, dense = devicePixelRatio || 1;
+  if (h === 0) return;
+  if (map.width !== w * dense || map.height !== h * dense) { map.width = w * dense; map.height = h * dense; picture = null; }
+  picture ??= mapPicture(w, h, dense);
+  const g = map.getContext('2d'), top = -stage.getBoundingClientRect().top;
+  g.setTransform(1, 0, 0, 1, 0, 0);
+  g.clearRect(0, 0, map.width, map.height);
+  g.drawImage(picture.canvas, 0, 0);
+  g.scale(dense, dense);
+  g.strokeStyle = picture.frame; g.lineWidth = 2;
+  g.strokeRect(1, Math.max(0, top) / height * h, w - 2, Math.max(6, innerHeight / height * h));
 }
 function toMapPoint(event) {
   if (event.buttons === 0) return;
@@ -353,7 +367,7 @@ addEventListener('hashchange', fromHash);
 document.addEventListener('click', (event) => { if (event.target.closest('a[href="' + location.hash + '"]')) fromHash(); });
 addEventListener('beforeprint', () => draw(true));
 addEventListener('afterprint', () => draw());
-matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => draw());
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => { picture = null; draw(); });
 const under = (event) => { const g = event.target.closest('[data-is]'); return g === null ? null : find(g.dataset.is, Number(g.dataset.i)); };
 svg.addEventListener('pointerover', (event) => tell(under(event) ?? state.selected));
 svg.addEventListener('click', (event) => select(under(event), false));
