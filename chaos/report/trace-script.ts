@@ -128,7 +128,9 @@ class Rows {
     return null;
   }
 }
-function draw(all) {
+/** While it is printed all of it is drawn, also when the paper's width redraws it. */
+let all = false;
+function draw() {
   const top = stage.getBoundingClientRect().top;
   const y0 = all ? 0 : Math.max(0, -top - 400), y1 = all ? height : Math.min(height, -top + innerHeight + 400);
   if (y1 <= y0) return;
@@ -365,8 +367,8 @@ addEventListener('scroll', () => { if (!waiting) { waiting = true; requestAnimat
 addEventListener('resize', () => { layoutColumns(); redo(() => {}); });
 addEventListener('hashchange', fromHash);
 document.addEventListener('click', (event) => { if (event.target.closest('a[href="' + location.hash + '"]')) fromHash(); });
-addEventListener('beforeprint', () => draw(true));
-addEventListener('afterprint', () => draw());
+addEventListener('beforeprint', () => { all = true; draw(); });
+addEventListener('afterprint', () => { all = false; draw(); });
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => { picture = null; draw(); });
 const under = (event) => { const g = event.target.closest('[data-is]'); return g === null ? null : find(g.dataset.is, Number(g.dataset.i)); };
 svg.addEventListener('pointerover', (event) => tell(under(event) ?? state.selected));
