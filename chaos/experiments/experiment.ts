@@ -57,7 +57,16 @@ const experimentSchema = z.strictObject({
       schedule: z.array(faultSchema).default([]),
     })
     .prefault({}),
-  heal: z.strictObject({ withinMs: z.number().min(1).default(60_000) }).prefault({}),
+  heal: z
+    .strictObject({
+      withinMs: z.number().min(1).default(60_000),
+      /**
+       * Who brings agreement about. `background`: hints and anti-entropy, within the time from the end of the fault phase.
+       * `reads`: one read of every key from all replicas, at once when all nodes are up, and within the time from then.
+       */
+      by: z.enum(['background', 'reads']).default('background'),
+    })
+    .prefault({}),
   checks: z.strictObject({
     promised: z.array(z.enum(CHECK_NAMES)).min(1),
     reported: z.array(z.enum(CHECK_NAMES)).default([]),

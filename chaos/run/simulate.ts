@@ -6,7 +6,8 @@
  * The nodes and clients are the real ones. Everything that happens follows from the experiment, the seed and the plan
  * (which follows from both, unless one is given), so a run can be repeated exactly: `traceHash` says that it was.
  *
- * Agreement is judged before the final reads, because those ask all replicas and would repair what they find.
+ * Agreement is judged before the final reads, because those ask all replicas and would repair what they find. Where the
+ * experiment says that reads shall heal (`heal.by`), they come first, and it is judged whether they did.
  */
 import { performance } from 'node:perf_hooks';
 import { TrefoilError } from '../../src/core/errors.js';
@@ -34,6 +35,9 @@ const LAST_CALLS_MS = 5_000;
 
 /** A connection that broke is noticed by its ends only after a while, also when the fault that broke it is over. */
 const LOSS_NOTICED_MS = 2_500;
+
+/** How long nodes may take to start and find each other where `heal.withinMs` counts from the reads. */
+const REPAIRED_MS_MAX = 10_000;
 
 export interface SimulateOptions {
   readonly experiment: Experiment;
@@ -85,6 +89,7 @@ class Run {
   /** Faults that have begun and not ended. */
   readonly #ending = new Set<EndFault>();
   #beganMs = 0;
+  #agreeUntilMs = 0;
   #notBegun = 0;
   #checks: CheckResult[] = [];
 
@@ -108,8 +113,11 @@ class Run {
     try {
       await this.#cluster.start();
       await this.#faultPhase();
-      const copies = await this.#heal();
-      await this.#finalReads();
+      await this.#repairAll();
+      const { by } = this.#experiment.heal;
+      if (by === 'reads') await this.#finalReads();
+      const copies = await this.#agree();
+      if (by === 'background') await this.#finalReads();
       const checked = runChecks(this.#experiment, this.#history.events, copies);
       // What failed on the way, and is also asked for by name, is told once: with the bytes that differ.
       const told = this.#checks.filter(
@@ -212,18 +220,26 @@ class Run {
 
   // --- Healing ---------------------------------------------------------------------------------------
 
-  /** Ends every fault, starts every node, and waits for agreement. */
-  async #heal(): Promise<readonly GroupCopies[]> {
+  /** Ends every fault and starts every node. */
+  async #repairAll(): Promise<void> {
     const cluster = this.#cluster;
-    const { withinMs } = this.#experiment.heal;
-    const untilMs = cluster.simulation.nowMs() + withinMs;
-    await cluster.settle(Promise.all([...this.#ending].map((end) => end())), withinMs);
-    await cluster.settle(Promise.all(cluster.names.map((name) => cluster.restart(name))), withinMs);
-    await cluster.settle(cluster.sleep(LOSS_NOTICED_MS));
-    await cluster.allReachable(withinMs);
-    await this.#recountDamaged();
+    const { withinMs, by } = this.#experiment.heal;
+    const repairMs = by === 'reads' ? REPAIRED_MS_MAX : withinMs;
+    this.#agreeUntilMs = cluster.simulation.nowMs() + withinMs;
+    await cluster.settle(Promise.all([...this.#ending].map((end) => end())), repairMs);
+    await cluster.settle(Promise.all(cluster.names.map((name) => cluster.restart(name))), repairMs);
+    if (by === 'background') await cluster.settle(cluster.sleep(LOSS_NOTICED_MS));
+    await cluster.allReachable(repairMs);
+    if (by === 'background') await this.#recountDamaged();
+  }
+
+  /** Waits for agreement. */
+  async #agree(): Promise<readonly GroupCopies[]> {
+    const cluster = this.#cluster;
+    const { withinMs, by } = this.#experiment.heal;
+    const leftMs = by === 'reads' ? withinMs : this.#agreeUntilMs - cluster.simulation.nowMs();
     try {
-      await cluster.converge(untilMs - cluster.simulation.nowMs());
+      await cluster.converge(leftMs);
     } catch (error) {
       this.#fail('converged', error);
     }

@@ -45,7 +45,7 @@ describe('an experiment', () => {
       },
       durationMs: 20_000,
       faults: { pauseMs: [300, 1_800], draw: [], schedule: [] },
-      heal: { withinMs: 60_000 },
+      heal: { withinMs: 60_000, by: 'background' },
       checks: { promised: ['converged'], reported: [] },
     });
   });
