@@ -11,6 +11,7 @@ import { loadExperiment } from '../../../chaos/experiments/library.js';
 import { hunt } from '../../../chaos/run/hunt.js';
 import { cliContext } from '../context.js';
 import { EXIT, endWith } from '../exit-codes.js';
+import { formatCount } from '../table.js';
 import { jobsOption, seedOption } from './sim-options.js';
 
 interface BugsArguments {
@@ -41,16 +42,18 @@ export const simBugsCommand: CommandModule<object, BugsArguments> = {
     const context = cliContext(argv);
     const bugs = argv.bugs.length > 0 ? argv.bugs.map(bugNamed) : PLANTED_BUGS;
     const results = [];
+    const width = Math.max(...bugs.map(({ name }) => name.length));
     for (const bug of bugs) {
       const result = await catchBug(bug, argv);
       results.push(result);
-      if (!context.json) context.print(resultLine(result));
+      if (!context.json) resultLines(bug, result, width).forEach((line) => context.print(line));
     }
     const missed = results.filter(({ caughtBy }) => caughtBy === null);
     if (context.json) context.printJson(results);
     else
       context.print(
-        `${String(results.length - missed.length)} of ${String(results.length)} planted bugs caught`,
+        `${String(results.length - missed.length)} of ${String(results.length)} planted bugs caught, ` +
+          `in ${formatCount(results.reduce((sum, { runs }) => sum + runs, 0))} runs`,
       );
     if (missed.length > 0) endWith(EXIT.failed);
   },
@@ -81,9 +84,16 @@ async function catchBug(bug: PlantedBug, { seed, jobs }: BugsArguments): Promise
   return { bug: bug.name, runs, caughtBy };
 }
 
-function resultLine({ bug, runs, caughtBy }: BugResult): string {
-  const name = bug.padEnd(Math.max(...PLANTED_BUGS.map((one) => one.name.length)));
-  if (caughtBy === null) return `${name}  NOT CAUGHT in ${String(runs)} runs`;
+/** One line where it was caught; where it was not, also what it was that nobody saw. */
+function resultLines(
+  { seedsMax, summary }: PlantedBug,
+  { bug, runs, caughtBy }: BugResult,
+  width: number,
+): string[] {
+  const name = bug.padEnd(width);
+  if (caughtBy === null) return [`${name}  NOT CAUGHT in ${formatCount(runs)} runs`, `  ${summary}`];
   const { experiment, seed, check } = caughtBy;
-  return `${name}  caught by ${check} in ${experiment}, seed ${String(seed)}, after ${String(runs)} runs`;
+  return [
+    `${name}  run ${String(runs)} of ${String(seedsMax)}: ${check}, in ${experiment} with seed ${String(seed)}`,
+  ];
 }
