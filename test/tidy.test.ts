@@ -3,6 +3,7 @@
  * that finds nothing anywhere is indistinguishable from one that works.
  */
 import { describe, expect, it } from 'vitest';
+import { CHAOS_ARROWS, chaosDirections } from './tidy/chaos-rules.js';
 import { noConsole, noWorldlyGlobals } from './tidy/global-rules.js';
 import { ARROWS, importDirections, noCycles } from './tidy/import-rules.js';
 import { parseSource, readSources, type Finding, type Rule } from './tidy/source.js';
@@ -18,6 +19,7 @@ import {
 
 const RULES = {
   'imports point one way': importDirections,
+  'the laboratory knows what it judges only where it must': chaosDirections,
   'no cycles': noCycles,
   'only adapters and roots touch the world': noWorldlyGlobals,
   'no console but in the roots': noConsole,
@@ -112,6 +114,52 @@ describe('imports', () => {
     expect(from(path, code)).toEqual([]);
   });
 
+  it.each([
+    ['chaos/history/pairing.ts', "import { x } from '../checkers/verdict.js';"],
+    ['chaos/history/pairing.ts', "import { x } from '../../src/client/api.js';"],
+    ['chaos/checkers/promises/freshness.ts', "import { x } from '../../run/checks.js';"],
+    ['chaos/checkers/promises/freshness.ts', "import type { X } from '../../../src/simulation/copies.js';"],
+    ['chaos/checkers/verdict.ts', "import { x } from 'zod';"],
+    ['chaos/faults/draw-faults.ts', "import { SeededRandom } from '../../src/runtime/runtime.js';"],
+    ['chaos/workloads/bank.ts', "import { x } from '../../src/replication/strategy.js';"],
+    ['chaos/workloads/bank.ts', "import { readFileSync } from 'node:fs';"],
+    ['chaos/experiments/experiment.ts', "import { WORKLOADS } from '../workloads/workloads.js';"],
+    ['chaos/experiments/experiment.ts', "import { runChecks } from '../run/checks.js';"],
+    ['chaos/report/trace-page.ts', "import { simulate } from '../run/simulate.js';"],
+    ['chaos/bugs/plant-bug.ts', "import { x } from '../../src/replication/leaderless/replica.js';"],
+    ['chaos/run/hunt.ts', "import { x } from '../../src/cli/context.js';"],
+    ['chaos/run/hunt.ts', "const ws = await import('ws');"],
+    ['chaos/somewhere/new.ts', "import { x } from '../../src/core/record.js';"],
+    ['src/simulation/cluster.ts', "import type { Fault } from '../../chaos/faults/fault.js';"],
+    ['src/index.ts', "import { x } from '../chaos/run/simulate.js';"],
+  ])('%s: %s', (path, code) => {
+    expect(find(chaosDirections, { [path]: code })).toHaveLength(1);
+  });
+
+  it.each([
+    [
+      'chaos/history/pairing.ts',
+      "import { x } from './keys.js'; import { y } from '../../src/core/errors.js';",
+    ],
+    ['chaos/checkers/promises/freshness.ts', "import type { Operation } from '../../history/history.js';"],
+    ['chaos/faults/draw-faults.ts', "import type { Random } from '../../src/runtime/runtime.js';"],
+    ['chaos/experiments/experiment.ts', "import { CHECK_NAMES } from '../run/check-names.js';"],
+    [
+      'chaos/run/checks.ts',
+      "import { x } from '../checkers/verdict.js'; import { fork } from 'node:child_process';",
+    ],
+    ['chaos/report/trace-page.ts', "import type { RunResult } from '../run/simulate.js';"],
+    ['src/cli/check-command.ts', "import { x } from '../../chaos/checkers/models.js';"],
+    ['test/unit/a.test.ts', "import { x } from '../../chaos/checkers/models.js';"],
+  ])('%s may: %s', (path, code) => {
+    expect(find(chaosDirections, { [path]: code })).toEqual([]);
+  });
+
+  it('every room of the laboratory is there', () => {
+    const rooms = new Set(sources.flatMap(({ path }) => /^chaos\/([^/]+)/.exec(path)?.[1] ?? []));
+    expect([...rooms].sort()).toEqual(Object.keys(CHAOS_ARROWS).sort());
+  });
+
   it('cycles are found, types included, however long', () => {
     const files = {
       'src/core/a.ts': "import type { B } from './b.js';",
@@ -158,6 +206,10 @@ describe('the world', () => {
     expect(at('src/photos/store.ts', code)).toHaveLength(1);
     expect(at('src/adapters/clock.ts', code)).toEqual([]);
     expect(at('src/cli/main.ts', code)).toEqual([]);
+    expect(at('chaos/checkers/verdict.ts', code)).toHaveLength(1);
+    expect(at('chaos/workloads/bank.ts', code)).toHaveLength(1);
+    expect(at('chaos/run/recorder.ts', code)).toHaveLength(1);
+    expect(at('chaos/run/worker-pool.ts', code)).toEqual([]);
   });
 
   it.each([

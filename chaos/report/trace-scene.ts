@@ -5,7 +5,7 @@
  * Bounded: of more than it can draw it keeps what lies nearest to the witness, messages about data before heartbeats
  * and comparisons, and says how much it left out.
  */
-import { failedCheck } from '../run/failure-file.js';
+import { failedCheck } from '../run/failed-check.js';
 import type { CheckResult } from '../run/checks.js';
 import type { RunResult } from '../run/simulate.js';
 import type { Trace, TraceMessage, TraceProcess } from '../../src/simulation/trace.js';

@@ -9,7 +9,6 @@ import { nodesOf } from '../faults/fault.js';
 import { faultSchema } from '../faults/fault-schema.js';
 import type { PlannedOperation } from '../workloads/workload.js';
 import type { Plan } from './plan.js';
-import type { RunResult } from './simulate.js';
 import { z } from 'zod';
 
 const FORMAT = 'trefoil-failure-1';
@@ -31,11 +30,6 @@ export interface Failure {
   readonly reason: string;
   readonly witness: readonly string[];
   readonly traceHash: string;
-}
-
-/** The first promised check that failed. */
-export function failedCheck(result: Pick<RunResult, 'checks'>): RunResult['checks'][number] | undefined {
-  return result.checks.find((check) => check.promised && check.verdict.validity === 'invalid');
 }
 
 export function encodeFailure(failure: Failure): string {

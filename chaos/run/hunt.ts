@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import type { Experiment } from '../experiments/experiment.js';
-import { failedCheck } from './failure-file.js';
+import { failedCheck } from './failed-check.js';
 import { WorkerPool } from './worker-pool.js';
 import type { WorkerAnswer } from './worker-messages.js';
 

@@ -44,7 +44,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   pino: ['adapters'],
 };
 
-interface Import {
+export interface Import {
   readonly position: number;
   readonly specifier: string;
   readonly typeOnly: boolean;
@@ -61,7 +61,7 @@ export const importDirections: Rule = (sources) =>
 function complain(path: string, found: Import): string | null {
   const room = roomOf(path);
   if (!found.specifier.startsWith('.')) return complainOfPackage(path, found.specifier);
-  const target = resolve(path, found.specifier);
+  const target = resolveImport(path, found.specifier);
   const targetRoom = roomOf(target);
   if (targetRoom === 'test' && room !== 'test') return `imports ${target}, which is a test`;
   if (isRoot(path)) return null;
@@ -106,7 +106,9 @@ export const noCycles: Rule = (sources) => {
     }
     trail.push(source.path);
     for (const { specifier } of importsOf(source)) {
-      const target = specifier.startsWith('.') ? byPath.get(resolve(source.path, specifier)) : undefined;
+      const target = specifier.startsWith('.')
+        ? byPath.get(resolveImport(source.path, specifier))
+        : undefined;
       if (target !== undefined) visit(target);
     }
     trail.pop();
@@ -116,12 +118,13 @@ export const noCycles: Rule = (sources) => {
   return findings;
 };
 
-function resolve(from: string, specifier: string): string {
+/** The path, in the project, of a relative import. */
+export function resolveImport(from: string, specifier: string): string {
   return posix.join(posix.dirname(from), specifier).replace(/\.js$/, '.ts');
 }
 
 /** Static and dynamic imports, re-exports, and `import('...')` in types. */
-function importsOf(source: Source): Import[] {
+export function importsOf(source: Source): Import[] {
   const imports: Import[] = [];
   const add = (node: ts.Node, specifier: ts.Node | undefined, typeOnly: boolean): void => {
     if (specifier !== undefined && ts.isStringLiteralLike(specifier)) {

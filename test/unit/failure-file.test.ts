@@ -1,6 +1,7 @@
 /** The file of a failure: what goes in comes out, and what is none is refused with a reason. */
 import { describe, expect, it } from 'vitest';
-import { decodeFailure, encodeFailure, failedCheck, type Failure } from '../../chaos/run/failure-file.js';
+import { failedCheck } from '../../chaos/run/failed-check.js';
+import { decodeFailure, encodeFailure, type Failure } from '../../chaos/run/failure-file.js';
 import type { CheckResult } from '../../chaos/run/checks.js';
 import { smallExperiment } from '../support/experiments.js';
 

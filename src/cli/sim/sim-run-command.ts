@@ -6,7 +6,7 @@ import { writeFileSync } from 'node:fs';
 import type { CommandModule } from 'yargs';
 import { loadExperiment } from '../../../chaos/experiments/library.js';
 import { bugNamed } from '../../../chaos/bugs/bugs.js';
-import { failedCheck } from '../../../chaos/run/failure-file.js';
+import { failedCheck } from '../../../chaos/run/failed-check.js';
 import { shrinkToFile } from '../../../chaos/run/hunt.js';
 import { WorkerPool } from '../../../chaos/run/worker-pool.js';
 import { TrefoilError } from '../../core/errors.js';
