@@ -88,9 +88,11 @@ describe('rw-register: anomalies', () => {
   });
 
   it('garbage read', () => {
-    expect(reasonAt('read-uncommitted', history(txn('rx=7')))).toBe(
-      'invalid: not read-uncommitted: garbage-read',
-    );
+    const garbage = 'invalid: not read-uncommitted: garbage-read';
+    expect(reasonAt('read-uncommitted', history(txn('rx=7'), txn('rx=8')))).toContain(garbage);
+    expect(reasonAt('read-uncommitted', history(txn('rx=nil'), txn('rx=7')))).toContain(garbage);
+    expect(checkRwRegister(history(txn('rx=7')), { initial: null }).validity).toBe('invalid');
+    expect(checkRwRegister(history(txn('rx=7')), { initial: 6 }).validity).toBe('invalid');
   });
 
   it('cyclic versions: two transactions each write after what the other wrote', () => {
@@ -169,8 +171,30 @@ describe('rw-register: what it says', () => {
 
   it('takes the initial value it is told', () => {
     expect(checkRwRegister(history(txn('rx=0')), { initial: 0 }).validity).toBe('valid');
-    expect(checkRwRegister(history(txn('rx=0'))).validity).toBe('invalid');
+    expect(checkRwRegister(history(txn('rx=1')), { initial: 0 }).validity).toBe('invalid');
     expect(checkRwRegister(history(txn('wx0')), { initial: 0 }).reason).toMatch(/its initial value$/);
+  });
+
+  it('takes one value that nobody wrote for the initial one', () => {
+    expect(reasonAt('strict-serializable', history(txn('rx=3 ry=4'), txn('rx=3 wx1'), txn('rx=1')))).toBe(
+      'valid: 3 transactions, nothing against strict-serializable, if at first x = 3, y = 4',
+    );
+    // As the initial value it takes part in cycles: both wrote over it.
+    expect(reasonAt('serializable', concurrent(txn('rx=3 wx1'), txn('rx=3 wx2')))).toMatch(/^valid/);
+    // A read behind an own write is no evidence of it.
+    expect(reasonAt('serializable', history(txn('wx1 rx=3')))).toMatch(/^invalid: .*internal/);
+  });
+
+  it('which was not there at first if it comes too late: then nobody knows who wrote it', () => {
+    const late = history(txn('wx2'), txn('rx=3'), txn('rx=2'));
+    expect(reasonAt('serializable', late)).toMatch(/^valid: .* if at first x = 3$/);
+    expect(reasonAt('strict-serializable', late)).toBe(
+      'valid: 3 transactions, nothing against strict-serializable, though nobody wrote x = 3',
+    );
+    expect(checkRwRegister(late, { initial: null }).validity).toBe('invalid');
+    // What is wrong without it stays wrong.
+    const both = history(txn('wx2'), txn('rx=3'), txn('wx4'), txn('rx=2'));
+    expect(reasonAt('strict-serializable', both)).toMatch(/^invalid/);
   });
 
   it('does not judge values that are not unique', () => {

@@ -96,10 +96,10 @@ export class RegisterHistory {
 /** The histories of all keys, by number; a text where the history does not tell who wrote what. */
 export function indexWrites(
   { all, keys }: Transactions,
-  initial: Value,
+  initialOf: (key: number) => Value,
   findings: Findings,
 ): readonly RegisterHistory[] | string {
-  const histories = keys.values.map((key) => new RegisterHistory(nameOf(key), initial));
+  const histories = keys.values.map((key, number) => new RegisterHistory(nameOf(key), initialOf(number)));
   for (const transaction of all) {
     for (const { kind, key, value } of transaction.micro) {
       const problem = kind === 'write' ? histories[key]!.write(transaction, value) : undefined;

@@ -6,18 +6,20 @@
 import type { Operation, Value } from '../../history/history.js';
 import type { Verdict } from '../verdict.js';
 import { addAntiDependencies, type LaterWriter } from './anti-dependencies.js';
-import { CONSISTENCY_DEFAULT, requirementsOf } from './consistency.js';
+import { CONSISTENCY_DEFAULT, requirementsOf, type Requirements } from './consistency.js';
 import { findCycles } from './cycle-search.js';
 import { GraphBuilder, RW, WR, WW, type Dependency } from './dependency-graph.js';
 import { Findings, type Names } from './findings.js';
+import { nameOf, textOf } from './interned.js';
 import type { TransactionCheckOptions } from './list-append.js';
 import { indexWrites, INITIAL_VERSION, type RegisterHistory } from './register-index.js';
 import { addProcessEdges, addRealtimeEdges } from './time-edges.js';
-import { transactionsOf, type Transaction } from './transaction.js';
+import { transactionsOf, type Transaction, type Transactions } from './transaction.js';
+import { unwrittenValues, withoutReads } from './unwritten-values.js';
 import { versionOrders, type VersionOrders } from './version-order.js';
 
 export interface RegisterCheckOptions extends TransactionCheckOptions {
-  /** What every key holds at first, besides nil. */
+  /** What every key holds at first, besides nil. Where it is not given, `unwritten-values.ts` says what may have been there. */
   readonly initial?: Value;
 }
 
@@ -32,8 +34,37 @@ export function checkRwRegister(
   const requirements = requirementsOf(options.consistency ?? CONSISTENCY_DEFAULT);
   const transactions = transactionsOf(operations, 'write');
   if (typeof transactions === 'string') return { validity: 'unknown', reason: transactions };
+  const { initial } = options;
+  if (initial !== undefined) return judge(transactions, () => initial, requirements);
+  const unwritten = unwrittenValues(transactions);
+  const verdict = judge(transactions, (key) => unwritten.get(key) ?? null, requirements);
+  if (unwritten.size === 0 || verdict.validity === 'unknown') return verdict;
+  const held = heldText(unwritten, transactions);
+  if (verdict.validity === 'valid') return { ...verdict, reason: `${verdict.reason}, if at first ${held}` };
+  // It was not there at first: then somebody wrote it whom the history does not have.
+  const without = judge(withoutReads(transactions, unwritten), () => null, requirements);
+  return without.validity === 'valid'
+    ? { ...without, reason: `${without.reason}, though nobody wrote ${held}` }
+    : without;
+}
+
+const HELD_SHOWN_MAX = 3;
+
+function heldText(unwritten: ReadonlyMap<number, Value>, { keys }: Transactions): string {
+  const shown = [...unwritten].slice(0, HELD_SHOWN_MAX).map(([key, value]) => {
+    return `${nameOf(keys.values[key] ?? null)} = ${textOf(value)}`;
+  });
+  const more = unwritten.size - shown.length;
+  return `${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+}
+
+function judge(
+  transactions: Transactions,
+  initialOf: (key: number) => Value,
+  requirements: Requirements,
+): Verdict {
   const findings = new Findings();
-  const histories = indexWrites(transactions, options.initial ?? null, findings);
+  const histories = indexWrites(transactions, initialOf, findings);
   if (typeof histories === 'string') return { validity: 'unknown', reason: histories };
 
   const { all } = transactions;
