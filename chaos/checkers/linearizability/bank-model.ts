@@ -57,6 +57,8 @@ export function bankModel(operations: readonly Operation[], options: ModelOption
     stateFollowsFromSteps: false,
     observed: (_required, pending) => pending,
     unsettled: undefined,
+    // A state is a new list and its text.
+    stepCost: 4,
     heldBytes: () => vault.bytes,
     show: (state) => {
       const { settled: known, balances: held } = vault.accounts(state);

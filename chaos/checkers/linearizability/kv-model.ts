@@ -6,7 +6,15 @@
  * where no read does, there are no reads between, and the step can be left out.
  */
 import type { Operation, Value } from '../../history/history.js';
-import { identityOf, showValue, type Model, type ModelOptions, type State, type Step } from './model.js';
+import {
+  identityOf,
+  malformed,
+  showValue,
+  type Model,
+  type ModelOptions,
+  type State,
+  type Step,
+} from './model.js';
 
 export const KV_OPERATIONS = ['get', 'put', 'append', 'read', 'write'] as const;
 
@@ -31,16 +39,22 @@ function kvStep(operation: Operation, options: ModelOptions): Step | undefined {
   if (f === 'get' || f === 'read') {
     if (outcome !== 'ok') return undefined;
     if (operation.output === null && options.nilReads === 'unknown') return undefined;
-    const shown = textOf(operation.output);
+    const shown = textOf(textIn(operation, operation.output));
     const apply = (state: State): State | undefined => (state === shown ? state : undefined);
     return { operation, observes: true, kind: `r${shown}`, needs: shown, apply };
   }
   if (outcome === 'fail') return undefined;
-  const text = textOf(operation.input);
+  const text = textOf(textIn(operation, operation.input));
   if (f === 'append') {
     return { operation, observes: false, kind: `a${text}`, apply: (state) => (state as string) + text };
   }
   return { operation, observes: false, kind: `w${text}`, leaves: text, apply: () => text };
+}
+
+/** Lists and maps are no texts: a history that has them is of something else. */
+export function textIn(operation: Operation, value: Value): Value {
+  if (value === null || typeof value !== 'object') return value;
+  throw malformed(operation, `${showValue(value)} is no text`);
 }
 
 /** Numbers are their digits: a store of texts cannot tell them apart. */

@@ -60,6 +60,8 @@ export interface Model {
   /** The same object with nothing known of what it held before; undefined where the model has no such state. */
   readonly unsettled: State | undefined;
   readonly show: (state: State) => string;
+  /** How many steps of a budget one of its steps takes; 1 where absent. So that a budget is about the same time for all models. */
+  readonly stepCost?: number;
   /** Estimated bytes of states that the model keeps itself. */
   readonly heldBytes?: () => number;
 }

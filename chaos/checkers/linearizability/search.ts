@@ -55,6 +55,7 @@ const BYTES_PER_STEP = 32;
 class Search {
   private readonly model: Model;
   private readonly meter: Meter;
+  private readonly stepCost: number;
   private readonly required: readonly Step[];
   private readonly pending: readonly (readonly Step[])[];
   private readonly open: OpenSteps;
@@ -87,6 +88,7 @@ class Search {
   constructor(model: Model, plan: Plan, meter: Meter) {
     this.model = model;
     this.meter = meter;
+    this.stepCost = model.stepCost ?? 1;
     this.required = plan.required;
     this.pending = plan.pending;
     const n = plan.required.length;
@@ -186,7 +188,7 @@ class Search {
       else if (after !== state && firstOfKind[kinds[n + alike]!] === -1) heads.push(alike);
     }
     // A step costs what it looked at: among many open ones, listing the choices is the work.
-    this.meter.stepsLeft -= accepted.length + refused.length + heads.length;
+    this.meter.stepsLeft -= this.stepCost * (accepted.length + refused.length + heads.length);
     const needed = required[first]!;
     const { outgrown } = model;
     if (
@@ -321,7 +323,8 @@ class Search {
   }
 
   private exhausted(): 'steps' | 'bytes' | undefined {
-    if (this.meter.stepsLeft-- <= 0) return 'steps';
+    this.meter.stepsLeft -= this.stepCost;
+    if (this.meter.stepsLeft < 0) return 'steps';
     const { memo } = this;
     const bytes =
       (memo.mustGrow(this.entry.length) ? memo.bytesIfGrown : memo.bytes) +

@@ -18,7 +18,7 @@
  * Rejected: to let the search find the order of the appends; among 50 clients it tries permutations that a later get rules out.
  */
 import type { Operation } from '../../history/history.js';
-import { textOf } from './kv-model.js';
+import { textIn, textOf } from './kv-model.js';
 import type { ModelOptions } from './model.js';
 import { findClash, type Cluster } from './zones.js';
 
@@ -128,7 +128,7 @@ function codeOf(operations: readonly Operation[], initial: string): Code | undef
   if (initial !== '') code.add(initial, 'initial');
   for (const operation of operations) {
     if (isRead(operation) || operation.outcome === 'fail') continue;
-    const text = textOf(operation.input);
+    const text = textOf(textIn(operation, operation.input));
     if (text === '' && operation.f === 'append') continue;
     if (text === '' || !code.add(text, operation)) return undefined;
   }
@@ -157,7 +157,7 @@ function segmentsOf(
   for (const read of operations) {
     if (!isRead(read) || read.outcome !== 'ok') continue;
     if (read.output === null && options.nilReads === 'unknown') continue;
-    const text = textOf(read.output);
+    const text = textOf(textIn(read, read.output));
     const head = code.at(text, 0);
     const first = head === undefined || head.written === 'initial' ? undefined : head.written;
     const put = first === undefined || first.f === 'append' ? undefined : first;

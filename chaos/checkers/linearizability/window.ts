@@ -106,6 +106,7 @@ class Trials {
   readonly unsettled: Model['unsettled'];
   private readonly options: ModelOptions & { readonly model: ModelName };
   private readonly bytesMax: number;
+  private readonly observing = new Map<Operation, boolean>();
   private left = LOOKED_AT_MAX;
 
   constructor(options: ModelOptions & { readonly model: ModelName }, bytesMax: number) {
@@ -129,7 +130,12 @@ class Trials {
   }
 
   observes(operation: Operation): boolean {
-    return modelOf(this.options.model, [operation], this.options).step(operation)?.observes === true;
+    let observes = this.observing.get(operation);
+    if (observes === undefined) {
+      observes = modelOf(this.options.model, [operation], this.options).step(operation)?.observes === true;
+      this.observing.set(operation, observes);
+    }
+    return observes;
   }
 
   private modelFor(part: Part): Model {
