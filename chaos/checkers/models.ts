@@ -97,6 +97,12 @@ export interface CheckRequest {
   readonly nilReads?: NilReads;
   readonly failedCas?: FailedCas;
   readonly budget?: CheckBudget;
+  /** Of a bank's workload: what all balances sum to; by default what the first read's do. */
+  readonly total?: number;
+  /** Of a bank's workload: whether a balance may be below zero. Default false. */
+  readonly negativeBalances?: boolean;
+  /** Of long-fork: how many keys each read asks for; by default as many as the first does. */
+  readonly groupSize?: number;
 }
 
 /** What a read of nil says: that nothing was there, or nothing at all. */
@@ -147,7 +153,7 @@ function beginningAtZero(fromNil: Verdict, fromZero: Verdict): Verdict {
 const SPOKEN: Partial<Record<Model, readonly string[]>> = {
   register: ['read', 'write'],
   'cas-register': ['read', 'write', 'cas'],
-  counter: ['add', 'read'],
+  counter: ['add', 'increment', 'decrement', 'read'],
   bank: ['transfer', 'read'],
 };
 
@@ -164,6 +170,8 @@ function assertSpoken(operations: readonly Operation[], model: Model): void {
 function other(operations: readonly Operation[], request: CheckRequest): Verdict {
   const { model, level } = request;
   assertSpoken(operations, model);
+  if (isTransactional(model) && !operations.some(({ input, output }) => isList(input) || isList(output)))
+    return { validity: 'unknown', reason: 'the history holds no transactions' };
   switch (model) {
     case 'register':
     case 'cas-register':
@@ -173,9 +181,15 @@ function other(operations: readonly Operation[], request: CheckRequest): Verdict
     case 'set':
       return checkSet(operations);
     case 'bank':
-      return checkBank(operations, {});
+      return checkBank(operations, {
+        ...(request.total === undefined ? {} : { total: request.total }),
+        negativeAllowed: request.negativeBalances ?? false,
+      });
     case 'long-fork':
-      return checkLongFork(operations, {});
+      return checkLongFork(
+        operations,
+        request.groupSize === undefined ? {} : { groupSize: request.groupSize },
+      );
     case 'list-append':
       return checkListAppend(operations, { consistency: consistencyNamed(level) ?? CONSISTENCY_DEFAULT });
     case 'rw-register':
@@ -209,6 +223,10 @@ function registerAt(all: readonly Operation[], request: CheckRequest): Verdict {
     default:
       throw new TrefoilError('BadRequest', `${request.model} cannot be held to ${level}`);
   }
+}
+
+function isList(value: Value): boolean {
+  return Array.isArray(value);
 }
 
 function isNilRead({ f, outcome, output }: Operation): boolean {

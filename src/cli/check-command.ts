@@ -21,7 +21,7 @@ import {
   type Model,
   type NilReads,
 } from '../../chaos/checkers/models.js';
-import type { Verdict } from '../../chaos/checkers/verdict.js';
+import { CHECK_BUDGET_DEFAULT, type Verdict } from '../../chaos/checkers/verdict.js';
 import { historyPage } from '../../chaos/report/history-page.js';
 import { HISTORY_FORMATS, type HistoryFormat } from '../../chaos/history/detect-format.js';
 import type { Value } from '../../chaos/history/history.js';
@@ -42,6 +42,10 @@ interface CheckArguments {
   readonly nilReads: NilReads | undefined;
   readonly failedCas: FailedCas | undefined;
   readonly html: string | undefined;
+  readonly total: number | undefined;
+  readonly negativeBalances: boolean;
+  readonly groupSize: number | undefined;
+  readonly budget: number | undefined;
   readonly json: boolean;
 }
 
@@ -108,6 +112,29 @@ export const checkCommand: CommandModule<object, CheckArguments> = {
           requiresArg: true,
           coerce: once,
         })
+        .option('total', {
+          describe: 'of a bank: what all balances sum to; by default what those of the first read do',
+          type: 'string',
+          requiresArg: true,
+          coerce: whole('--total', Number.MIN_SAFE_INTEGER),
+        })
+        .option('negative-balances', {
+          describe: 'of a bank: balances may be below zero',
+          type: 'boolean',
+          default: false,
+        })
+        .option('group-size', {
+          describe: 'of long-fork: how many keys each read asks for; by default as many as the first does',
+          type: 'string',
+          requiresArg: true,
+          coerce: whole('--group-size', 1),
+        })
+        .option('budget', {
+          describe: `how many steps a search may take before the verdict is unknown; by default ${CHECK_BUDGET_DEFAULT.stepsMax}`,
+          type: 'string',
+          requiresArg: true,
+          coerce: whole('--budget', 1),
+        })
         .option('json', { describe: 'print JSON for machines', type: 'boolean', default: false })
         .epilogue(
           'Exit codes: 0 all valid, 1 one is invalid, 2 one is unknown or cannot be read. See docs/checking.md',
@@ -116,6 +143,7 @@ export const checkCommand: CommandModule<object, CheckArguments> = {
   handler: async (argv) => {
     const context = cliContext(argv);
     const level = levelOf(argv.model, argv.consistency);
+    assertAboutModel(argv, level);
     if (argv.html !== undefined && argv.files.length > 1)
       throw new TrefoilError('BadRequest', `--html draws one history, and ${argv.files.length} are named`);
     const codes: number[] = [];
@@ -150,6 +178,29 @@ function once<T>(value: T | readonly T[]): T {
   throw new TrefoilError('BadRequest', `an option stands twice: ${value.join(' and ')}`);
 }
 
+/** Reads an option that is a whole number. */
+function whole(name: string, least: number): (text: string | string[] | undefined) => number | undefined {
+  return (text) => {
+    if (text === undefined) return undefined;
+    const number = /^[+-]?\d+$/.test(once(text)) ? Number(text) : NaN;
+    if (Number.isSafeInteger(number) && number >= least) return number;
+    const range = least > 0 ? ` from ${least} on` : '';
+    throw new TrefoilError('BadRequest', `${name} is a whole number${range}, not ${once(text)}`);
+  };
+}
+
+/** An option that would have no effect is a mistake: the verdict would not be on what was meant. */
+function assertAboutModel(argv: CheckArguments, level: string): void {
+  const { model, total, negativeBalances, groupSize } = argv;
+  if ((total !== undefined || negativeBalances) && (model !== 'bank' || level !== 'workload'))
+    throw new TrefoilError(
+      'BadRequest',
+      '--total and --negative-balances are about --model bank --consistency workload',
+    );
+  if (groupSize !== undefined && model !== 'long-fork')
+    throw new TrefoilError('BadRequest', '--group-size is about --model long-fork');
+}
+
 async function checkFile(file: string, level: string, argv: CheckArguments): Promise<CheckedFile> {
   const start = performance.now();
   let history: History | undefined;
@@ -166,7 +217,7 @@ async function checkFile(file: string, level: string, argv: CheckArguments): Pro
 }
 
 function requestOf(format: HistoryFormat, level: string, argv: CheckArguments): CheckRequest {
-  const { model, initial, nilReads, failedCas } = argv;
+  const { model, initial, nilReads, failedCas, total, negativeBalances, groupSize, budget } = argv;
   return {
     model,
     level,
@@ -174,6 +225,10 @@ function requestOf(format: HistoryFormat, level: string, argv: CheckArguments): 
     ...(initial === undefined ? {} : { initial }),
     ...(nilReads === undefined ? {} : { nilReads }),
     ...(failedCas === undefined ? {} : { failedCas }),
+    negativeBalances,
+    ...(total === undefined ? {} : { total }),
+    ...(groupSize === undefined ? {} : { groupSize }),
+    ...(budget === undefined ? {} : { budget: { ...CHECK_BUDGET_DEFAULT, stepsMax: budget } }),
   };
 }
 

@@ -18,6 +18,19 @@ const FILES = {
   'truncated.edn': `[${FRESH}`,
   'twice.edn': FRESH.repeat(1) + OPEN + FRESH.split('\n')[0] + '\n' + FRESH,
   'empty.json': '[]',
+  'overdrawn.json':
+    '[{"process":0,"type":"invoke","f":"read"},{"process":0,"type":"ok","f":"read","value":{"a":12,"b":-2}}]',
+  'pair.json':
+    '[{"process":0,"type":"invoke","f":"read","value":[["r",1,null],["r",2,null]]},{"process":0,"type":"ok","f":"read","value":[["r",1,1],["r",2,null]]}]',
+  // Sixteen writes at once, none of which a later read can tell from another: an order has to be searched for.
+  'hard.jsonl': [
+    ...Array.from(
+      { length: 16 },
+      (_, at) => `{"process":${at},"type":"invoke","f":"write","value":${at % 8}}`,
+    ),
+    ...Array.from({ length: 16 }, (_, at) => `{"process":${at},"type":"ok","f":"write","value":${at % 8}}`),
+    '{"process":20,"type":"invoke","f":"read"}\n{"process":20,"type":"ok","f":"read","value":5}',
+  ].join('\n'),
 };
 
 let folder: string;
@@ -76,6 +89,33 @@ describe('one line a file', () => {
   });
 });
 
+describe('options about one model', () => {
+  it('what a bank holds, and whether it may be overdrawn', async () => {
+    const bank = async (...options: readonly string[]): Promise<string | undefined> =>
+      lines(await check(['overdrawn.json', '--model', 'bank', ...options]))[0];
+    expect(await bank()).toBe('overdrawn.json: invalid  operation 0: account b has a negative balance, -2');
+    expect(await bank('--negative-balances')).toBe('overdrawn.json: valid  1 reads, each with a total of 10');
+    expect(await bank('--negative-balances', '--total', '11')).toBe(
+      'overdrawn.json: invalid  operation 0: the balances sum to 10, not 11',
+    );
+  });
+
+  it('how many keys a group has', async () => {
+    const fork = async (...options: readonly string[]): Promise<string | undefined> =>
+      lines(await check(['pair.json', '--model', 'long-fork', ...options]))[0];
+    expect(await fork('--group-size', '2')).toMatch(/^pair\.json: valid/);
+    expect(await fork('--group-size', '3')).toBe(
+      'pair.json: unknown  operation 0 reads 2 keys, where groups have 3',
+    );
+  });
+
+  it('how long a search may take', async () => {
+    const search = async (...options: readonly string[]): Promise<string | undefined> =>
+      lines(await check(['hard.jsonl', '--model', 'register', ...options]))[0];
+    expect(await search('--budget', '5')).toMatch(/^hard\.jsonl: unknown {2}the search used up its steps/);
+  });
+});
+
 describe('what is asked', () => {
   it.each([
     [
@@ -87,6 +127,10 @@ describe('what is asked', () => {
       '--model list-append cannot be held to --consistency best; it can to strict-serializable, read-uncommitted',
     ],
     [['--model', 'queue'], 'Given: "queue"'],
+    [['--model', 'bank', '--total', '1e3'], '--total is a whole number, not 1e3'],
+    [['--model', 'kv', '--budget', '0'], '--budget is a whole number from 1 on, not 0'],
+    [['--model', 'kv', '--total', '5'], '--total and --negative-balances are about --model bank'],
+    [['--model', 'bank', '--group-size', '5'], '--group-size is about --model long-fork'],
     [['--model', 'kv', '--model', 'set'], 'an option stands twice: kv and set'],
     [['--model', 'kv', '--initial', '[1'], '--initial:1: expected ], found the end of the file'],
     [[], 'Missing required argument: model'],

@@ -141,7 +141,7 @@ describe('models and levels are judged by their own rules', () => {
 
 describe('a history of another kind', () => {
   it.each([
-    ['counter', 'the model counter has no operation txn (at #0); it has add, read'],
+    ['counter', 'the model counter has no operation txn (at #0); it has add, increment, decrement, read'],
     ['bank', 'the model bank has no operation txn (at #0); it has transfer, read'],
     ['register', 'The model register has no operation "txn"'],
   ] as const)('is none of a %s', (model, message) => {
@@ -152,6 +152,19 @@ describe('a history of another kind', () => {
     expect(() => judge(inTurn(['txn', '[]', '[]']), 'register', { consistency: 'causal' })).toThrow(
       'the model register has no operation txn (at #0); it has read, write',
     );
+  });
+
+  it('of which no transaction is one, or no read of a group, tells nothing', () => {
+    const counted = inTurn(['add', '2', '2'], ['read', 'nil', '2']);
+    expect(judge(counted, 'list-append')).toBe('unknown');
+    expect(judge(counted, 'rw-register')).toBe('unknown');
+    expect(judge(counted, 'long-fork')).toBe('unknown');
+  });
+
+  it('that holds lists is none of texts', () => {
+    const bank = inTurn(['read', 'nil', '{0 5, 1 5}']);
+    expect(() => judge(bank, 'kv')).toThrow('is no text');
+    expect(() => judge(inTurn(['append', '[1]', '[1]'], ['append', '1', '1']), 'kv')).toThrow('is no text');
   });
 
   it.each(['list-append', 'rw-register', 'set', 'long-fork'] as const)('tells nothing of a %s', (model) => {

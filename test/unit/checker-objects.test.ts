@@ -34,6 +34,16 @@ describe('counter', () => {
     expect(check(add(5), add(-3), read(2))).toMatch(/^valid/);
     expect(check(add(5), add(-3), read(5))).toMatch(/^invalid/);
     expect(check(add(5), add(-3, 'ok', [2, 5]), read(5, [3, 4]))).toMatch(/^valid/);
+    // Sums that round would make a verdict.
+    expect(check(add(0.1), add(0.2), read(0.3))).toMatch(/^unknown: operation 0 adds 0.1/);
+    expect(check(add(Infinity), read(Infinity))).toMatch(/^unknown/);
+    expect(check(add(1), read(0.5))).toMatch(/^unknown: operation 1 read 0.5/);
+    expect(check(add(2 ** 53 - 1), add(2), read(2 ** 53 - 1))).toBe(
+      'unknown: the adds sum to more than 2^53',
+    );
+    const by = (f: string, amount: number | null): WrittenOperation => ({ ...add(amount), f });
+    expect(check(by('increment', null), by('increment', 4), by('decrement', 2), read(3))).toMatch(/^valid/);
+    expect(check(by('increment', null), by('decrement', 2), read(1))).toMatch(/^invalid/);
     expect(check(add(5), add(-3, 'info'), read(2), read(1))).toBe(
       'invalid: operation 3 read 1, where 2 to 5 was possible',
     );
@@ -53,8 +63,8 @@ describe('counter', () => {
   });
 
   it('does not judge what is no number', () => {
-    expect(check(add('1'))).toBe('unknown: operation 0 adds "1", which is no number');
-    expect(check(read(null))).toBe('unknown: operation 0 read nil, which is no number');
+    expect(check(add('1'))).toBe('unknown: operation 0 adds "1", which is no whole number below 2^53');
+    expect(check(read(null))).toBe('unknown: operation 0 read nil, which is no whole number below 2^53');
   });
 });
 
@@ -89,7 +99,9 @@ describe('bank', () => {
 
   it('does not judge what is no balances', () => {
     expect(check(read([1, 2]))).toMatch(/^unknown/);
-    expect(check()).toMatch(/^valid/);
+    expect(check(of(0.1, 0.2), of(0.3, 0))).toMatch(/^unknown: operation 0 read .* whole numbers$/);
+    expect(check(of(2 ** 53 - 1, 2), of(2 ** 53 - 1, 3))).toMatch(/^unknown/);
+    expect(check()).toBe('unknown: the balances were never read');
   });
 });
 

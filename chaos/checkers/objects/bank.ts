@@ -20,7 +20,7 @@ export function checkBank(operations: readonly Operation[], options: BankCheckOp
     .filter((o) => o.f === 'read' && o.outcome === 'ok')
     .sort((a, b) => a.completedAt - b.completedAt);
   const first = reads[0];
-  if (first === undefined) return { validity: 'valid', reason: 'no completed read, so nothing against it' };
+  if (first === undefined) return { validity: 'unknown', reason: 'the balances were never read' };
   const accounts = balancesOf(first.output);
   if (accounts === undefined) return notBalances(first);
   const total = options.total ?? sum(accounts);
@@ -50,12 +50,16 @@ export function checkBank(operations: readonly Operation[], options: BankCheckOp
 
 type Balances = ReadonlyMap<string, Value>;
 
+/** Undefined where they could not be summed: sums of other numbers round, and that would make a verdict. */
 function balancesOf(value: Value): Balances | undefined {
-  return isMap(value) ? value : undefined;
+  if (!isMap(value)) return undefined;
+  for (const balance of value.values())
+    if (typeof balance === 'number' && !Number.isSafeInteger(balance)) return undefined;
+  return Number.isSafeInteger(sum(value)) ? value : undefined;
 }
 
 function notBalances(read: Operation): Verdict {
-  const reason = `operation ${read.index} read ${textOf(read.output)}, which is no map of accounts to balances`;
+  const reason = `operation ${read.index} read ${textOf(read.output)}, which is no map of accounts to balances that are whole numbers`;
   return { validity: 'unknown', reason };
 }
 

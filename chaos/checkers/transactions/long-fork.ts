@@ -59,6 +59,7 @@ export function checkLongFork(operations: readonly Operation[], options: LongFor
     const verdict = checkGroup(group);
     if (verdict !== undefined) return verdict;
   }
+  if (reads === 0) return unknown('no group of keys was read');
   return { validity: 'valid', reason: `${reads} reads of ${groups.size} groups, none of them forked` };
 }
 
