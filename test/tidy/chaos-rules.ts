@@ -34,7 +34,7 @@ export const CHAOS_ARROWS: Readonly<Record<string, Row>> = {
     paths: ['src/core/', 'src/protocol/', 'chaos/history/', 'chaos/run/failed-check.ts'],
     types: ['src/simulation/', 'chaos/run/', 'chaos/checkers/'],
   },
-  bugs: { paths: ['src/core/'], packages: ['node:module'] },
+  bugs: { paths: ['src/core/', 'src/cluster/did-you-mean.ts'], packages: ['node:module'] },
   run: {
     paths: ['src/core/', 'src/simulation/', 'chaos/'],
     types: ['src/client/', 'src/cluster/', 'src/runtime/'],
