@@ -18,7 +18,7 @@ import { parseClusterConfig, type ClusterConfig } from '../../src/cluster/config
 import { TrefoilError } from '../../src/core/errors.js';
 import { nodesOf, type Fault, type FaultName } from '../faults/fault.js';
 import { drawnFaultSchema, faultSchema, range } from '../faults/fault-schema.js';
-import { CHECK_NAMES } from '../run/check-names.js';
+import { CHECK_NAMES, CHECKS_OF } from '../run/check-names.js';
 import { WORKLOAD_NAMES } from '../workloads/workload-names.js';
 import { tell, tellIssue } from './tell-issue.js';
 import { readYaml, type Path } from './yaml-lines.js';
@@ -156,6 +156,7 @@ function problemsBetween(experiment: Experiment): Problem[] {
       return isAlone ? [{ path: ['faults', 'draw', i], reason }] : [];
     }),
     ...repeatedChecks(experiment),
+    ...unfitChecks(experiment),
   ];
 }
 
@@ -201,6 +202,17 @@ function repeatedChecks({ checks }: Experiment): Problem[] {
       const isNew = !seen.has(name);
       seen.add(name);
       return isNew ? [] : [{ path: ['checks', list, i], reason: `${name} is named twice` }];
+    }),
+  );
+}
+
+/** A check that does not know the workload's operations would end every run. */
+function unfitChecks({ checks, workload }: Experiment): Problem[] {
+  const fitting = CHECKS_OF[workload.name];
+  return (['promised', 'reported'] as const).flatMap((kind) =>
+    checks[kind].flatMap((name, i) => {
+      const reason = `${name} does not go with the workload ${workload.name}, which has ${fitting.join(', ')}`;
+      return fitting.includes(name) ? [] : [{ path: ['checks', kind, i], reason }];
     }),
   );
 }

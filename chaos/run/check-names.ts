@@ -1,4 +1,6 @@
-/** What an experiment may ask to have checked; `checks.ts` has the checkers. */
+/** What an experiment may ask to have checked, and of which workloads; `checks.ts` has the checkers. */
+import type { WorkloadName } from '../workloads/workload-names.js';
+
 export const CHECK_NAMES = [
   'converged',
   'acknowledged-kept',
@@ -20,3 +22,24 @@ export const CHECK_NAMES = [
 ] as const;
 
 export type CheckName = (typeof CHECK_NAMES)[number];
+
+/** The checks that know a workload's operations. `converged` is about the replicas, and goes with all. */
+export const CHECKS_OF: Readonly<Record<WorkloadName, readonly CheckName[]>> = {
+  siblings: [
+    'converged',
+    'acknowledged-kept',
+    'no-resurrection',
+    'nothing-from-nowhere',
+    'no-doubled-effect',
+    'freshness',
+    'read-your-writes',
+    'monotonic-reads',
+    'lost-updates',
+  ],
+  register: ['converged', 'nothing-from-nowhere', 'last-writer-wins', 'linearizable', 'sequential', 'causal'],
+  counter: ['converged', 'counter-total'],
+  set: ['converged', 'set-elements'],
+  'list-append': ['converged', 'serializable'],
+  bank: ['converged', 'bank-total'],
+  photos: ['converged', 'set-elements'],
+};

@@ -20,7 +20,11 @@ export async function doTask(task: WorkerTask): Promise<WorkerAnswer> {
     case 'run': {
       const experiment = checkExperiment(task.experiment, 'the experiment');
       const { seed, twice } = task;
-      return ran(task.id, await run({ experiment, seed, plan: planRun(experiment, seed) }, twice), task.history);
+      return ran(
+        task.id,
+        await run({ experiment, seed, plan: planRun(experiment, seed) }, twice),
+        task.history,
+      );
     }
     case 'shrink':
       return shrink(task);

@@ -116,7 +116,7 @@ export const ERRORS = {
   ConfigInvalid: entry(
     'failed',
     false,
-    'Correct the config file at the line given; `trefoil config check` reads it.',
+    'Correct the file at the line given; `trefoil config check` reads a cluster config, `trefoil sim run` an experiment.',
   ),
   ConfigIncompatible: entry(
     'failed',

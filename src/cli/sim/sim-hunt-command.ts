@@ -11,7 +11,7 @@ import { hunt, type FoundFailure, type HuntReport } from '../../../chaos/run/hun
 import { cliContext, type CliContext } from '../context.js';
 import { EXIT, endWith } from '../exit-codes.js';
 import { wholeNumberOption } from '../photos-options.js';
-import { formatCount } from '../table.js';
+import { counted, formatCount } from '../table.js';
 import { listenForInterruption } from './interruption.js';
 import { failureLines, jobsOption, lasting, minutesOption, seedOption, speedText } from './sim-options.js';
 
@@ -111,8 +111,8 @@ function summaryLines(
   return [
     ...unknown.map((where) => `${where}: a check could not tell`),
     ...(interrupted ? [`interrupted after ${formatCount(runs)} of ${formatCount(total)} runs`] : []),
-    `${formatCount(runs)} runs of ${String(experiments)} experiments from seed ${String(fromSeed)}, ` +
-      `${formatCount(operations)} operations, ${speedText(virtualMs, runMs)} in each process`,
+    `${counted(runs, 'run')} of ${counted(experiments, 'experiment')} from seed ${String(fromSeed)}, ` +
+      `${formatCount(operations)} operations, ${speedText(virtualMs, runMs)} a process`,
     failures.length > 0
       ? `${formatCount(failures.length)} of them broke a promise`
       : runs === 0

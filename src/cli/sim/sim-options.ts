@@ -5,7 +5,7 @@ import type { FoundFailure } from '../../../chaos/run/hunt.js';
 import type { RunSummary } from '../../../chaos/run/worker-messages.js';
 import { TrefoilError } from '../../core/errors.js';
 import { wholeNumberOption } from '../photos-options.js';
-import { formatCount } from '../table.js';
+import { counted, formatCount } from '../table.js';
 
 export const seedOption = wholeNumberOption(
   'seed',
@@ -47,7 +47,7 @@ export function runLines(run: RunSummary): string[] {
   const promised = run.checks.filter((check) => check.promised);
   const reported = run.checks.filter((check) => !check.promised);
   return [
-    `${run.experiment}, seed ${String(run.seed)}: ${String(run.faults)} faults, ${formatCount(run.operations)} operations ` +
+    `${run.experiment}, seed ${String(run.seed)}: ${counted(run.faults, 'fault')}, ${counted(run.operations, 'operation')} ` +
       `(${formatCount(ok)} ok, ${formatCount(fail)} failed, ${formatCount(info)} unknown` +
       `${run.notBegun > 0 ? `; ${formatCount(run.notBegun)} not begun` : ''})`,
     ...checkLines('promised', promised),
