@@ -17,7 +17,7 @@ export const LEADERLESS_BUGS: readonly PlantedBug[] = [
     file: 'src/node/update-queue.ts',
     edits: [['if (waitsFor === 0)', 'if (true)']],
     experiments: ['leaderless-power-cuts'],
-    seedsMax: 10, // caught in 8 of 8
+    seedsMax: 10, // caught in 20 of 20
   },
   {
     name: 'pass-on-what-is-not-on-disk',
@@ -36,7 +36,7 @@ export const LEADERLESS_BUGS: readonly PlantedBug[] = [
     file: 'src/node/minter.ts',
     edits: [['? reserved.below : 1', '? reserved.below - COUNTERS_RESERVED : 1']],
     experiments: ['leaderless-crashes'],
-    seedsMax: 10, // caught in 8 of 8
+    seedsMax: 10, // caught in 20 of 20
   },
   {
     name: 'keep-incarnation-across-unclean-stop',
@@ -63,8 +63,8 @@ export const LEADERLESS_BUGS: readonly PlantedBug[] = [
     summary: 'a damaged record is repaired from the first replica that answers, which may be behind',
     file: 'src/replication/leaderless/record-repair.ts',
     edits: [['Math.max(1, Math.min(replicas - 1, replicas - quorumSize(write, replicas) + 1))', '1']],
-    experiments: ['leaderless-disks'],
-    seedsMax: 100, // caught in 1 of 8
+    experiments: ['leaderless-rot'],
+    seedsMax: 10, // caught in 12 of 12
   },
 
   // --- Records ---
@@ -81,7 +81,7 @@ export const LEADERLESS_BUGS: readonly PlantedBug[] = [
       ],
     ],
     experiments: ['leaderless-partitions'],
-    seedsMax: 10, // caught in 10 of 10
+    seedsMax: 10, // caught in 22 of 22
   },
   {
     name: 'resolve-inside-merge',
@@ -95,7 +95,7 @@ export const LEADERLESS_BUGS: readonly PlantedBug[] = [
       ],
     ],
     experiments: ['leaderless-partitions'],
-    seedsMax: 10, // caught in 8 of 8
+    seedsMax: 10, // caught in 20 of 20
   },
   {
     name: 'store-overwrites',
@@ -156,6 +156,37 @@ export const LEADERLESS_BUGS: readonly PlantedBug[] = [
     ],
     experiments: ['leaderless-network'],
     seedsMax: 10, // caught in 27 of 32
+  },
+
+  {
+    name: 'increment-covers-other-sums',
+    strategy: 'leaderless',
+    summary: 'an increment takes the place of the sums of all nodes, and what the others counted is gone',
+    file: 'src/replication/leaderless/mint-write.ts',
+    edits: [['const kept = record.siblings.filter((s) => s !== previous);', 'const kept = [];']],
+    experiments: ['leaderless-counters'],
+    seedsMax: 10, // caught in 8 of 8
+  },
+  {
+    name: 'increment-retried-twice',
+    strategy: 'leaderless',
+    summary: 'a retry of an increment is not looked for in what the key remembers, and counts again',
+    file: 'src/replication/leaderless/write-coordinator.ts',
+    edits: [
+      ['if (known.length > 0) {', 'if (known.length > 0 && !isTyped(conflict)) {'],
+      ["if (attempt > 0 && conflict === 'counter') {", 'if (false) {'],
+    ],
+    experiments: ['leaderless-counters'],
+    seedsMax: 16, // caught in 8 of 12
+  },
+  {
+    name: 'remove-takes-all-that-was-seen',
+    strategy: 'leaderless',
+    summary: 'a remove of one element takes away every element that its context has seen',
+    file: 'src/core/element-set.ts',
+    edits: [['|| (removed !== null && (value === null || !removed.has(elementName(value))))', '']],
+    experiments: ['leaderless-sets'],
+    seedsMax: 10, // caught in 12 of 12
   },
 
   // --- Reads ---
@@ -236,6 +267,6 @@ export const LEADERLESS_BUGS: readonly PlantedBug[] = [
     file: 'src/replication/leaderless/hinted-handoff.ts',
     edits: [["if (answer?.status === 'stored')", 'if (true)']],
     experiments: ['leaderless-sloppy-lost-disk'],
-    seedsMax: 10, // caught in 10 of 10
+    seedsMax: 10, // caught in 22 of 22
   },
 ];
