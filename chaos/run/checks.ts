@@ -2,6 +2,7 @@
  * The checks of an experiment, by name: which checker, over which operations. All see the final reads too, which
  * are the process `judge`.
  */
+import { TrefoilError } from '../../src/core/errors.js';
 import type { GroupCopies } from '../../src/simulation/copies.js';
 import { checkBank } from '../checkers/objects/bank.js';
 import { checkCausal } from '../checkers/consistency/causal.js';
@@ -68,8 +69,18 @@ export function runChecks(
 ): CheckResult[] {
   const evidence = { operations: operationsOf(history), copies };
   const named = (names: readonly CheckName[], promised: boolean): CheckResult[] =>
-    names.map((name) => ({ name, promised, verdict: CHECKERS[name](evidence) }));
+    names.map((name) => ({ name, promised, verdict: verdictOf(name, evidence) }));
   return [...named(checks.promised, true), ...named(checks.reported, false)];
+}
+
+/** A checker that is not for this kind of history cannot tell. */
+function verdictOf(name: CheckName, evidence: Evidence): Verdict {
+  try {
+    return CHECKERS[name](evidence);
+  } catch (error) {
+    if (!(error instanceof TrefoilError)) throw error;
+    return { validity: 'unknown', reason: error.message };
+  }
 }
 
 function converged(copies: readonly GroupCopies[]): Verdict {
