@@ -169,7 +169,7 @@ describe('a hunt', () => {
     const { code, stdout } = await sim('hunt', calm, '--runs', '3', '--seed', '7', '--twice');
     expect(code).toBe(0);
     expect(stdout).toMatch(
-      /^3 runs of 1 experiments from seed 7, \d+ operations, .* times faster in each process\nevery promise held\n$/,
+      /^3 runs of 1 experiment from seed 7, \d+ operations, .* times faster in each process\nevery promise held\n$/,
     );
   });
 
