@@ -62,7 +62,7 @@ export const LEADERLESS_BUGS: readonly PlantedBug[] = [
     strategy: 'leaderless',
     summary: 'a damaged record is repaired from the first replica that answers, which may be behind',
     file: 'src/replication/leaderless/record-repair.ts',
-    edits: [['Math.max(1, Math.min(replicas - 1, replicas - quorumSize(write, replicas) + 1))', '1']],
+    edits: [['Math.max(1, witnessesNeeded(this.#members))', '1']],
     experiments: ['leaderless-rot'],
     seedsMax: 10, // caught in 12 of 12
   },
@@ -90,8 +90,8 @@ export const LEADERLESS_BUGS: readonly PlantedBug[] = [
     file: 'src/core/record.ts',
     edits: [
       [
-        'const siblings = joinSiblings(a, b);',
-        'const all = joinSiblings(a, b); const siblings = all.filter((s) => all.every((o) => o.hlc <= s.hlc));',
+        'const siblings = joinSiblings(a, b, seenByA, seenByB);',
+        'const all = joinSiblings(a, b, seenByA, seenByB); const siblings = all.filter((s) => all.every((o) => o.hlc <= s.hlc));',
       ],
     ],
     experiments: ['leaderless-partitions'],

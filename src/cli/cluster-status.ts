@@ -83,7 +83,8 @@ export function statusLines(states: readonly StatusRow[]): string[] {
 
 function stateText({ status, error }: NodeState): string {
   if (status === undefined) return error?.code === 'NoReachableNode' ? 'down' : `down (${error?.code ?? ''})`;
-  return status.writesRefused === null ? 'up' : `read-only (${status.writesRefused})`;
+  if (status.writesRefused !== null) return `read-only (${status.writesRefused})`;
+  return (status.gauges['refilling'] ?? 0) > 0 ? 'refilling' : 'up';
 }
 
 function figures({ status, memoryBytes }: StatusRow): string[] {

@@ -77,6 +77,11 @@ export const ERRORS = {
 
   // Quorums and time
   QuorumUnavailable: entry('failed', true, 'Bring replicas back, or ask for fewer (read or write).'),
+  ReplicasRefilling: entry(
+    'failed',
+    true,
+    'Wait until the replicas that lost records have fetched them (trefoil cluster status), bring the others back, or read with fewer.',
+  ),
   QuorumNotReached: entry(
     'unknown',
     true,

@@ -51,6 +51,12 @@ export const REQUEST_TIMEOUT_MS_MAX = 60_000;
 /** Time budget of a request that names none. */
 export const REQUEST_TIMEOUT_MS_DEFAULT = 5_000;
 
+/**
+ * Incarnations whose writes one replica group follows below the floor. What further ones minted is kept for ever: tombstones, and
+ * their entries in contexts.
+ */
+export const ABSORBED_ENTRIES_MAX = 1024;
+
 /** Siblings of one key at which a write is answered with a warning. */
 export const SIBLINGS_WARNING = 16;
 

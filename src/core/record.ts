@@ -19,6 +19,7 @@ import { RECENT_OPERATIONS_MAX, RETRIED_OPERATIONS_MAX } from './limits.js';
 import {
   compareDots,
   covers,
+  EMPTY_VECTOR,
   join,
   sameDot,
   sameVector,
@@ -73,8 +74,24 @@ export function sameOperation(a: OperationId, b: OperationId): boolean {
 
 /** The join of two records of one key. */
 export function mergeRecords(a: KeyRecord, b: KeyRecord): KeyRecord {
+  return mergeSeen(a, b, EMPTY_VECTOR, EMPTY_VECTOR);
+}
+
+/**
+ * The join of two records whose holders have forgotten some of what they have seen.
+ *
+ * `seenByA` and `seenByB` are what the holder of each has seen of the whole group: a dot within that stands in its
+ * record, or is superseded there, whatever the record still says of it (docs/adr/0008). They decide which siblings
+ * survive and do not go into the context of the result.
+ */
+export function mergeSeen(
+  a: KeyRecord,
+  b: KeyRecord,
+  seenByA: VersionVector,
+  seenByB: VersionVector,
+): KeyRecord {
   if (a === b) return a;
-  const siblings = joinSiblings(a, b);
+  const siblings = joinSiblings(a, b, seenByA, seenByB);
   return {
     context: join(a.context, b.context),
     siblings,
@@ -83,7 +100,7 @@ export function mergeRecords(a: KeyRecord, b: KeyRecord): KeyRecord {
 }
 
 /** Both lists are sorted by dot: one pass, since a set may hold a thousand siblings. */
-function joinSiblings(a: KeyRecord, b: KeyRecord): Sibling[] {
+function joinSiblings(a: KeyRecord, b: KeyRecord, seenByA: VersionVector, seenByB: VersionVector): Sibling[] {
   const siblings: Sibling[] = [];
   let i = 0;
   let j = 0;
@@ -93,10 +110,12 @@ function joinSiblings(a: KeyRecord, b: KeyRecord): Sibling[] {
     if (mine === undefined && theirs === undefined) return siblings;
     const order = mine === undefined ? 1 : theirs === undefined ? -1 : compareDots(mine.dot, theirs.dot);
     if (order < 0) {
-      if (!covers(b.context, (mine as Sibling).dot)) siblings.push(mine as Sibling);
+      const { dot } = mine as Sibling;
+      if (!covers(b.context, dot) && !covers(seenByB, dot)) siblings.push(mine as Sibling);
       i++;
     } else if (order > 0) {
-      if (!covers(a.context, (theirs as Sibling).dot)) siblings.push(theirs as Sibling);
+      const { dot } = theirs as Sibling;
+      if (!covers(a.context, dot) && !covers(seenByA, dot)) siblings.push(theirs as Sibling);
       j++;
     } else {
       siblings.push(mergeSibling(mine as Sibling, theirs as Sibling));

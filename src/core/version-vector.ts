@@ -23,6 +23,9 @@ export type VersionVector = readonly VersionEntry[];
 
 export const EMPTY_VECTOR: VersionVector = [];
 
+/** In a vector over a whole group: every counter that an incarnation, which mints no more, has given. */
+export const ALL_COUNTERS = Number.MAX_SAFE_INTEGER;
+
 /** The total order of dots: by incarnation, then counter. Breaks ties, means nothing in time. */
 export function compareDots(a: Dot, b: Dot): number {
   if (a.incarnation !== b.incarnation) return a.incarnation < b.incarnation ? -1 : 1;
@@ -72,6 +75,18 @@ export function join(a: VersionVector, b: VersionVector): VersionVector {
       j++;
     }
   }
+}
+
+/** The greatest vector that both dominate: the element-wise minimum, without what one of them has not seen at all. */
+export function meet(a: VersionVector, b: VersionVector): VersionVector {
+  if (a === b) return a;
+  const met: VersionEntry[] = [];
+  for (const entry of a) {
+    const [incarnation, counter] = entry;
+    const other = counterOf(b, incarnation);
+    if (other > 0) met.push(other >= counter ? entry : [incarnation, other]);
+  }
+  return met;
 }
 
 /** The vector that has seen the dot as well. */

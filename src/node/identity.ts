@@ -19,17 +19,25 @@ import { hlcFromWallMs, type HlcTime } from '../core/hlc.js';
 import { incarnationId, type GroupId, type NodeId } from '../core/ids.js';
 import type { Random, Storage } from '../runtime/runtime.js';
 import { encodeMeta, readMeta } from './meta.js';
-import { damagedCounters, type Incarnations } from './minter.js';
+import { damagedCounters, type Durability, type Incarnations } from './minter.js';
 
 const OWNER = 'm/owner';
 const MAP = 'm/map';
 const INCARNATIONS = 'm/incarnations';
+const LIVES = 'm/lives';
 const CLEAN = 'm/clean';
 const CLOCK = 'm/clock';
 
 interface Owner {
   readonly cluster: string;
   readonly node: string;
+}
+
+export type Lives = Readonly<Record<Durability, string>>;
+
+interface StoredLives extends Lives {
+  /** The store's identity when they began. */
+  readonly store: string;
 }
 
 interface StoredIncarnations {
@@ -41,6 +49,8 @@ interface StoredIncarnations {
 
 export interface Identity {
   readonly incarnations: Incarnations;
+  /** Names of the store for as long as its groups of either kind have forgotten nothing. */
+  readonly lives: Lives;
   /**
    * Every timestamp that the clock stood at before the last stop is at or below this one. It needs no bound of
    * its own: it was only ever this node's own clock, a little ahead, never what other clocks wrote into data.
@@ -69,18 +79,26 @@ export async function takePossession(
   const last = readMeta<StoredIncarnations>(storage, INCARNATIONS);
   const anew = newIncarnation || counters.length > 0;
   const incarnations = continuedIncarnations(storage, last, self, random, anew);
+  const lastLives = readMeta<StoredLives>(storage, LIVES);
+  const lives = continuedLives(storage, lastLives, random, newIncarnation);
   const batch = storage.batch();
   batch.put(OWNER, encodeMeta({ cluster: map.cluster, node: self } satisfies Owner));
   batch.put(MAP, encodeMeta(map));
   batch.put(...incarnationsEntry(incarnations, storage));
+  batch.put(LIVES, encodeMeta({ ...lives, store: storage.identity } satisfies StoredLives));
   batch.delete(CLEAN);
   for (const key of counters) batch.delete(key);
   // Without its floor the clock may repeat timestamps, if it was also set back: they order writes, dots name them.
   if (clock === 'damaged') batch.delete(CLOCK);
   await batch.write({ sync: true });
-  const others = [...(last === 'damaged' ? [INCARNATIONS] : []), ...(clock === 'damaged' ? [CLOCK] : [])];
+  const others = [
+    ...(last === 'damaged' ? [INCARNATIONS] : []),
+    ...(lastLives === 'damaged' ? [LIVES] : []),
+    ...(clock === 'damaged' ? [CLOCK] : []),
+  ];
   return {
     incarnations,
+    lives,
     clockFloor: clock === 'damaged' ? 0 : (clock ?? 0),
     damaged: [...counters, ...others],
   };
@@ -140,6 +158,19 @@ function continuedIncarnations(
   if (anew || last === undefined || last === 'damaged' || last.store !== storage.identity) return fresh;
   const clean = readMeta<boolean>(storage, CLEAN) === true;
   return { sync: incarnationId(last.sync), buffered: clean ? incarnationId(last.buffered) : fresh.buffered };
+}
+
+/** A store that was new, restored or pointed out by the operator has lost what it held; an unclean stop may lose buffered writes. */
+function continuedLives(
+  storage: Storage,
+  last: StoredLives | undefined | 'damaged',
+  random: Random,
+  anew: boolean,
+): Lives {
+  const fresh: Lives = { sync: random.text(8), buffered: random.text(8) };
+  if (anew || last === undefined || last === 'damaged' || last.store !== storage.identity) return fresh;
+  const clean = readMeta<boolean>(storage, CLEAN) === true;
+  return { sync: last.sync, buffered: clean ? last.buffered : fresh.buffered };
 }
 
 /** The write that keeps timestamps above those of this run even if the wall clock is set back. */

@@ -77,6 +77,13 @@ export class Minter {
     return { incarnation, counter: counter.next++ };
   }
 
+  /** The last dot given in a group under the current incarnation; counter 0 where none was. Counters may have been skipped. */
+  last(group: GroupId): Dot {
+    const counter = this.#groups.get(group);
+    invariant(counter !== undefined, 'a replica asks in its own group');
+    return { incarnation: this.#incarnations[counter.durability], counter: counter.next - 1 };
+  }
+
   /** Mints under new names from here on. */
   begin(incarnations: Incarnations): void {
     this.#incarnations = incarnations;

@@ -10,10 +10,10 @@ import { HybridClock } from '../core/hlc.js';
 import type { NodeId } from '../core/ids.js';
 import { CLOCK_SKEW_MS_MAX, DRAIN_MS_MAX, FREE_BYTES_MIN } from '../core/limits.js';
 import { leaderless } from '../replication/leaderless/leaderless.js';
-import type { ReplicaSetup, StrategyDefinition } from '../replication/strategy.js';
+import type { ReplicaPace, ReplicaSetup, StrategyDefinition } from '../replication/strategy.js';
 import type { Address, Listener, NodeRuntime, Storage } from '../runtime/runtime.js';
 import { Counters } from './counters.js';
-import { markClean, takePossession } from './identity.js';
+import { markClean, takePossession, type Lives } from './identity.js';
 import type { Link } from './link.js';
 import { Minter } from './minter.js';
 import type { NodeStatus } from './node-status.js';
@@ -38,6 +38,8 @@ export interface NodeOptions {
   readonly newIncarnation?: boolean;
   /** Lower bounds than the defaults of `core/limits.ts`. */
   readonly limits?: { readonly requestsInFlightMax?: number; readonly freeBytesMin?: number };
+  /** Other intervals than the strategies' own: for simulations. */
+  readonly pace?: Partial<ReplicaPace>;
 }
 
 export interface RunningNode {
@@ -76,6 +78,7 @@ interface NodeState {
   readonly clock: HybridClock;
   readonly minter: Minter;
   readonly standIns: readonly Placement[];
+  readonly lives: Lives;
   /** Entries of the node's own that were damaged and have been replaced. */
   readonly damaged: readonly string[];
 }
@@ -89,7 +92,8 @@ async function openState(
   const identity = await takePossession(storage, node, map, groups, runtime.random, newIncarnation ?? false);
   const clock = new HybridClock(() => runtime.clock.wallMs(), CLOCK_SKEW_MS_MAX, identity.clockFloor);
   const standIns = await standInPlacements(map, node, storage);
-  return { storage, clock, minter: new Minter(identity.incarnations), standIns, damaged: identity.damaged };
+  const { incarnations, lives, damaged } = identity;
+  return { storage, clock, minter: new Minter(incarnations), standIns, lives, damaged };
 }
 
 class TrefoilNode implements RunningNode {
@@ -105,6 +109,8 @@ class TrefoilNode implements RunningNode {
   readonly #peers: PeerLinks;
   readonly #server: Server;
   readonly #standIns: readonly Placement[];
+  readonly #lives: Lives;
+  readonly #pace: Partial<ReplicaPace>;
   readonly #startedMs: number;
   #listener: Listener | undefined;
   #stopping: Promise<void> | undefined;
@@ -117,6 +123,8 @@ class TrefoilNode implements RunningNode {
     this.#clock = state.clock;
     this.#minter = state.minter;
     this.#standIns = state.standIns;
+    this.#lives = state.lives;
+    this.#pace = options.pace ?? {};
     this.#startedMs = runtime.clock.monotonicMs();
     for (const entry of state.damaged) {
       this.#counters.add('meta_damaged');
@@ -238,7 +246,13 @@ class TrefoilNode implements RunningNode {
       throw new TrefoilError('ConfigInvalid', `there is no strategy ${namespace.strategy}`);
     return {
       strategy,
-      setup: { ...placement, self: this.id, map: this.#map },
+      setup: {
+        ...placement,
+        self: this.id,
+        map: this.#map,
+        store: this.#lives[namespace.durability],
+        pace: this.#pace,
+      },
       durability: namespace.durability,
     };
   }

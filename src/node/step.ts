@@ -6,7 +6,7 @@
  */
 import { TrefoilError, type ErrorCode } from '../core/errors.js';
 import { hlcWallMs, type HlcTime, type HybridClock } from '../core/hlc.js';
-import type { NodeId } from '../core/ids.js';
+import type { IncarnationId, NodeId } from '../core/ids.js';
 import { HLC_RESERVED_MS } from '../core/limits.js';
 import type { Dot } from '../core/version-vector.js';
 import type { ClientResult, PeerMessage } from '../protocol/messages.js';
@@ -87,6 +87,15 @@ export class Step implements Turn, Effects {
 
   mint(): Dot {
     return this.#world.minter.mint(this.#slot.group, (key, value) => this.#write(key, value));
+  }
+
+  lastMinted(): Dot {
+    return this.#world.minter.last(this.#slot.group);
+  }
+
+  mayMint(incarnation: IncarnationId): boolean {
+    const { sync, buffered } = this.#world.minter.incarnations;
+    return incarnation === sync || incarnation === buffered;
   }
 
   tick(above: HlcTime): HlcTime {

@@ -26,6 +26,7 @@ const ANSWERS = wordTable([
   'waiting',
   'unreachable',
   'held',
+  'refilling',
 ]);
 
 const CHANGES = wordTable(['increment', 'add', 'remove']);

@@ -4,8 +4,10 @@ import {
   bytesOf,
   count,
   countTo,
+  flag,
   hashes,
   list,
+  malformed,
   orNull,
   text,
   tuple,
@@ -13,12 +15,13 @@ import {
   wordCode,
 } from './fields.js';
 import { wireUnion, wordTable, type WireTable } from './fields.js';
-import { nodeId } from '../core/ids.js';
+import { incarnationId, nodeId } from '../core/ids.js';
+import type { VersionEntry, VersionVector } from '../core/version-vector.js';
 import type { LeaderlessMessage } from './leaderless-messages.js';
 
 const STORE_STATUSES = wordTable(['stored', 'corrupt', 'refused']);
-const FETCH_STATUSES = wordTable(['found', 'absent', 'corrupt']);
-const PAGE_STATUSES = wordTable(['found', 'corrupt']);
+const FETCH_STATUSES = wordTable(['found', 'absent', 'corrupt', 'refilling']);
+const PAGE_STATUSES = wordTable(['found', 'corrupt', 'refilling']);
 
 const INDEX_MAX = 0xffff_ffff;
 
@@ -99,33 +102,84 @@ const TABLE: WireTable<LeaderlessMessage> = {
   },
   'compare-root': {
     code: 7,
-    length: 2,
-    toWire: (code, m) => [code, m.root],
-    fromWire: (f) => ({ type: 'compare-root', root: bytesOf(8, f[1], 'root') }),
+    length: 9,
+    toWire: (code, m) => [
+      code,
+      m.root,
+      m.life,
+      m.stamp,
+      m.heardLife,
+      m.heardStamp,
+      m.refilling,
+      m.remembers,
+      m.absorbed,
+    ],
+    fromWire: (f) => ({
+      type: 'compare-root',
+      root: bytesOf(8, f[1], 'root'),
+      life: text(f[2], 'life'),
+      stamp: bytesOf(8, f[3], 'stamp'),
+      heardLife: text(f[4], 'heardLife'),
+      heardStamp: bytesOf(8, f[5], 'heardStamp'),
+      refilling: flag(f[6], 'refilling'),
+      remembers: flag(f[7], 'remembers'),
+      absorbed: orNull(vector, f[8], 'absorbed'),
+    }),
   },
   'compare-branches': {
     code: 8,
-    length: 2,
-    toWire: (code, m) => [code, m.branches],
-    fromWire: (f) => ({ type: 'compare-branches', branches: hashes(f[1], 'branches') }),
+    length: 4,
+    toWire: (code, m) => [code, m.round, m.life, m.branches],
+    fromWire: (f) => ({
+      type: 'compare-branches',
+      round: count(f[1], 'round'),
+      life: text(f[2], 'life'),
+      branches: hashes(f[3], 'branches'),
+    }),
   },
   'compare-leaves': {
     code: 9,
-    length: 2,
-    toWire: (code, m) => [code, m.branches],
-    fromWire: (f) => ({ type: 'compare-leaves', branches: list(branchLeaves, f[1], 'branches') }),
+    length: 3,
+    toWire: (code, m) => [code, m.round, m.branches],
+    fromWire: (f) => ({
+      type: 'compare-leaves',
+      round: count(f[1], 'round'),
+      branches: list(branchLeaves, f[2], 'branches'),
+    }),
   },
   'differing-leaves': {
     code: 10,
-    length: 2,
-    toWire: (code, m) => [code, m.leaves],
-    fromWire: (f) => ({ type: 'differing-leaves', leaves: list(index, f[1], 'leaves') }),
+    length: 4,
+    toWire: (code, m) => [code, m.round, m.life, m.leaves],
+    fromWire: (f) => ({
+      type: 'differing-leaves',
+      round: count(f[1], 'round'),
+      life: text(f[2], 'life'),
+      leaves: list(index, f[3], 'leaves'),
+    }),
   },
   'offer-keys': {
     code: 11,
-    length: 2,
-    toWire: (code, m) => [code, m.entries],
-    fromWire: (f) => ({ type: 'offer-keys', entries: list(keyedDigest, f[1], 'entries') }),
+    length: 5,
+    toWire: (code, m) => [code, m.round, m.after, m.end, m.entries],
+    fromWire: (f) => ({
+      type: 'offer-keys',
+      round: count(f[1], 'round'),
+      after: text(f[2], 'after'),
+      end: orNull(text, f[3], 'end'),
+      entries: list(keyedDigest, f[4], 'entries'),
+    }),
+  },
+  pull: {
+    code: 13,
+    length: 4,
+    toWire: (code, m) => [code, m.sequence, m.life, m.key],
+    fromWire: (f) => ({
+      type: 'pull',
+      sequence: count(f[1], 'sequence'),
+      life: text(f[2], 'life'),
+      key: text(f[3], 'key'),
+    }),
   },
 };
 
@@ -149,4 +203,22 @@ function keyedDigest(value: unknown, field: string): readonly [string, Uint8Arra
 function branchLeaves(value: unknown, field: string): readonly [number, Uint8Array] {
   const f = tuple(2, value, field);
   return [index(f[0], 'branch'), hashes(f[1], 'leaves')];
+}
+
+/** Sorted by incarnation, each once: whoever compares vectors relies on it. */
+function vector(value: unknown, field: string): VersionVector {
+  const entries = list(vectorEntry, value, field);
+  for (let i = 1; i < entries.length; i++) {
+    if ((entries[i - 1] as VersionEntry)[0] >= (entries[i] as VersionEntry)[0]) {
+      throw malformed(`${field} must be in order`);
+    }
+  }
+  return entries;
+}
+
+function vectorEntry(value: unknown, field: string): VersionEntry {
+  const f = tuple(2, value, field);
+  const counter = count(f[1], 'counter');
+  if (counter === 0) throw malformed(`${field} must not count from 0`);
+  return [incarnationId(text(f[0], 'incarnation')), counter];
 }

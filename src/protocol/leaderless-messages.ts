@@ -7,6 +7,8 @@
  */
 import type { NodeId } from '../core/ids.js';
 
+import type { VersionVector } from '../core/version-vector.js';
+
 /** Merge this record into yours and tell me when it is durable. */
 export interface Store {
   readonly type: 'store';
@@ -44,8 +46,9 @@ export interface Fetch {
 export interface FetchResult {
   readonly type: 'fetch-result';
   readonly sequence: number;
-  readonly status: 'found' | 'absent' | 'corrupt';
-  /** null unless found. */
+  /** `refilling`: the sender has lost records and may hold too little; what it does hold is in `record`. */
+  readonly status: 'found' | 'absent' | 'corrupt' | 'refilling';
+  /** null where nothing is held, or it is damaged. */
   readonly record: Uint8Array | null;
 }
 
@@ -61,43 +64,80 @@ export interface FetchPage {
 export interface FetchPageResult {
   readonly type: 'fetch-page-result';
   readonly sequence: number;
-  readonly status: 'found' | 'corrupt';
+  readonly status: 'found' | 'corrupt' | 'refilling';
   readonly entries: readonly (readonly [key: string, record: Uint8Array])[];
   /** Every key up to and including this one is in `entries`, if it is held at all; null: to the end of the prefix. */
   readonly end: string | null;
 }
 
 /**
- * Anti-entropy, as a descent: a root that agrees needs no answer. Each side that learns which leaves differ
- * offers the keys of those leaves with their digests, and the other fetches what it lacks.
+ * Anti-entropy, as rounds in which one replica, the puller, takes over all that another, the source, has absorbed
+ * (docs/adr/0008). A root that agrees needs no answer and is a completed round. Else the puller descends to the leaves
+ * that differ, has their keys offered, and pulls what it lacks.
+ *
+ * `life` names the unbroken memory of the replica that is to answer: a source that has lost records since does not
+ * answer under its old one. `round` is the puller's own number of the round; 0 belongs to none.
  */
 export interface CompareRoot {
   readonly type: 'compare-root';
   /** 8 bytes. */
   readonly root: Uint8Array;
+  /** The sender's life, and 8 bytes that change with what it has absorbed. */
+  readonly life: string;
+  readonly stamp: Uint8Array;
+  /** The latest life and stamp of the receiver that the sender has heard; an empty life for none. */
+  readonly heardLife: string;
+  readonly heardStamp: Uint8Array;
+  readonly refilling: boolean;
+  /** The sender has heard an earlier life of the receiver: if the receiver's store is new, it was lost. */
+  readonly remembers: boolean;
+  /** What the sender has absorbed of the whole group; null where the receiver has heard it. */
+  readonly absorbed: VersionVector | null;
 }
 
+/** From the puller: which of these do you have otherwise? */
 export interface CompareBranches {
   readonly type: 'compare-branches';
+  readonly round: number;
+  readonly life: string;
   /** 8 bytes for each branch. */
   readonly branches: Uint8Array;
 }
 
+/** From the source: the branches that differ, none where all agree. */
 export interface CompareLeaves {
   readonly type: 'compare-leaves';
+  readonly round: number;
   /** The branches that differ, each with the 8-byte hashes of its leaves. */
   readonly branches: readonly (readonly [branch: number, leaves: Uint8Array])[];
 }
 
+/** From the puller: offer me the keys of these leaves. Outside of a round `life` is empty. */
 export interface DifferingLeaves {
   readonly type: 'differing-leaves';
+  readonly round: number;
+  readonly life: string;
   readonly leaves: readonly number[];
 }
 
+/** From the source: every key that it holds of these leaves after `after`, up to and including `end`. */
 export interface OfferKeys {
   readonly type: 'offer-keys';
+  readonly round: number;
+  /** Empty: from the first key on. */
+  readonly after: string;
+  /** null: to the last key. */
+  readonly end: string | null;
   /** Keys with the 8-byte digest of the sender's record. */
   readonly entries: readonly (readonly [key: string, digest: Uint8Array])[];
+}
+
+/** From the puller: what do you hold of this key, in this life of yours? Answered like a `fetch`; `corrupt` where the life is over. */
+export interface Pull {
+  readonly type: 'pull';
+  readonly sequence: number;
+  readonly life: string;
+  readonly key: string;
 }
 
 export type LeaderlessMessage =
@@ -112,4 +152,5 @@ export type LeaderlessMessage =
   | CompareBranches
   | CompareLeaves
   | DifferingLeaves
+  | Pull
   | OfferKeys;

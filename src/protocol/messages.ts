@@ -227,7 +227,16 @@ export interface Explanation {
 export interface ReplicaAnswer {
   readonly node: NodeId;
   readonly answer:
-    'current' | 'stale' | 'absent' | 'corrupt' | 'stored' | 'hinted' | 'waiting' | 'unreachable' | 'held';
+    | 'current'
+    | 'stale'
+    | 'absent'
+    | 'corrupt'
+    | 'stored'
+    | 'hinted'
+    | 'waiting'
+    | 'unreachable'
+    | 'held'
+    | 'refilling';
 }
 
 // --- Replica -------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@
 import type { ClusterMap } from '../cluster/cluster-map.js';
 import type { ErrorCode, TrefoilError } from '../core/errors.js';
 import type { HlcTime } from '../core/hlc.js';
-import type { GroupId, NodeId } from '../core/ids.js';
+import type { GroupId, IncarnationId, NodeId } from '../core/ids.js';
 import type { Dot } from '../core/version-vector.js';
 import type { ClientOperation, ClientResult, PeerMessage } from '../protocol/messages.js';
 import type { LogLevel, Random } from '../runtime/runtime.js';
@@ -66,6 +66,10 @@ export interface Turn {
   written(mark: WriteMark): boolean;
   /** A new dot of this node's incarnation in this group; its counter is never given twice. */
   mint(): Dot;
+  /** The last dot that this node's current incarnation gave in this group; counter 0 where none yet. */
+  lastMinted(): Dot;
+  /** Whether this node may still mint under an incarnation. Once it may not, it never will again. */
+  mayMint(incarnation: IncarnationId): boolean;
   /** A timestamp above every one seen, and above `above`. */
   tick(above: HlcTime): HlcTime;
   /** Follows a timestamp seen in a record. */
@@ -133,6 +137,19 @@ export interface ReplicaSetup {
   readonly map: ClusterMap;
   readonly namespaceIndex: number;
   readonly partition: number;
+  /** Names the store for as long as it has forgotten nothing: another one where it is new, restored, or may have lost writes. */
+  readonly store: string;
+  /** Other intervals than the strategy's own: for simulations that have little time. */
+  readonly pace?: Partial<ReplicaPace>;
+}
+
+export interface ReplicaPace {
+  /** Between comparisons of replicas. */
+  readonly compareMs: number;
+  /** Between removals of what is no longer needed. */
+  readonly pruneMs: number;
+  /** How old a write must be before no retry of it can come. */
+  readonly retryAgeMs: number;
 }
 
 /** A strategy, as the node shell knows it: makes replicas, which then find their state through `turn.read` and scans. */

@@ -35,6 +35,7 @@ export interface SimulatedClusterOptions extends WorldOptions {
   /** A cluster config, as a file has it. */
   readonly config: string;
   readonly limits?: NonNullable<NodeOptions['limits']>;
+  readonly pace?: NonNullable<NodeOptions['pace']>;
   /** Puts something between the nodes and the world, such as a tap. */
   readonly wrapRuntime?: (name: string, runtime: NodeRuntime) => NodeRuntime;
 }
@@ -53,6 +54,7 @@ export class SimulatedCluster {
   /** All nodes of the config, in its order. */
   readonly names: readonly string[];
   readonly #limits: NodeOptions['limits'];
+  readonly #pace: NodeOptions['pace'];
   readonly #wrapRuntime: SimulatedClusterOptions['wrapRuntime'];
   /** The nodes that are not down. An object of its own for each start, so that a late promise knows whose it was. */
   readonly #nodes = new Map<string, NodeState>();
@@ -66,6 +68,7 @@ export class SimulatedCluster {
     this.map = buildClusterMap(this.config);
     this.names = this.map.nodes.map((entry) => entry.id);
     this.#limits = options.limits;
+    this.#pace = options.pace;
     this.#wrapRuntime = options.wrapRuntime;
   }
 
@@ -187,6 +190,7 @@ export class SimulatedCluster {
         node: nodeId(name),
         dataDir: name,
         ...(this.#limits === undefined ? {} : { limits: this.#limits }),
+        ...(this.#pace === undefined ? {} : { pace: this.#pace }),
         ...options,
       });
       const node = await Promise.race([started, crashed]);
@@ -235,10 +239,17 @@ export class SimulatedCluster {
     return this.simulation.settle(promise, { limitMs });
   }
 
-  /** Starts every node, and runs until each sees the others. */
+  /** Starts every node, and runs until each sees the others and counts in reads. */
   async start(): Promise<void> {
     await this.settle(Promise.all(this.names.map((name) => this.boot(name))));
     await this.allReachable();
+    await this.refilled();
+  }
+
+  /** Runs until every replica counts in reads: a new one does once it has asked the others what it may have lost. */
+  refilled(limitMs = 30_000): Promise<void> {
+    const filled = (name: string): boolean => (this.node(name).status().gauges['refilling'] ?? 0) === 0;
+    return this.simulation.runUntil(() => this.names.every(filled), { limitMs });
   }
 
   /** Runs until every node is up and sees all others. */

@@ -173,6 +173,13 @@ export class SimulatedDisk {
     this.#generation++;
   }
 
+  /** Puts a copy in place of what is here, unseen: as when a file system or a machine is set back to a snapshot. */
+  setBack(image: DiskImage): void {
+    const generation = this.#generation;
+    this.restore(image);
+    this.#generation = generation;
+  }
+
   /** Loses everything. */
   wipe(): void {
     this.restore({ store: new SortedStore() });

@@ -41,12 +41,14 @@ export class Journal {
     this.#forget();
   }
 
-  /** Shows what was written and not shown, as opening a LevelDB replays its log. */
+  /**
+   * Shows what was written and not shown, as opening a LevelDB replays its log. From then on it is certain: the log goes into
+   * a table, and both that and the manifest are synced before the open returns.
+   */
   replay(): void {
-    if (this.#entries.every((entry) => entry.undo !== undefined)) return;
     this.#takeBack();
     for (const entry of this.#entries) entry.undo = this.store.apply(entry.changes);
-    this.#forget();
+    this.sync();
   }
 
   /** Loses what no fsync covered, but for those of the n entries, oldest first, that `survivors(n)` names. */

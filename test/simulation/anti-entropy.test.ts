@@ -95,7 +95,7 @@ describe('replicas that differ', () => {
     let openMax = 0;
     const onMessage = (from: string, to: string, message: Message): void => {
       if (message.type !== 'replica') return;
-      if (message.message.type === 'fetch' && from === 'n3' && to.includes('n1')) open++;
+      if (message.message.type === 'pull' && from === 'n3' && to.includes('n1')) open++;
       if (message.message.type === 'fetch-result' && from === 'n1' && to.includes('n3')) open--;
       openMax = Math.max(openMax, open);
     };
@@ -148,11 +148,16 @@ describe('replicas that differ', () => {
   it('differences on both sides go both ways', async () => {
     const { cluster } = await start(12);
     const n1 = await RawClient.open(cluster, 'n1');
-    const nothing = imageOf(cluster, 'n3');
+    const nothing = new Map(cluster.names.map((name) => [name, imageOf(cluster, name)]));
     await putAll(cluster, n1, 50, 'left');
     const images = new Map(['n1', 'n2'].map((name) => [name, imageOf(cluster, name)]));
-    await takeBack(cluster, 'n3', nothing);
-    await putAll(cluster, n1, 50, 'right');
+    for (const [name, image] of nothing) {
+      cluster.crash(name);
+      cluster.world.disk(name).restore(image);
+    }
+    await cluster.settle(Promise.all(cluster.names.map((name) => cluster.boot(name))));
+    await cluster.allReachable();
+    await putAll(cluster, await RawClient.open(cluster, 'n1'), 50, 'right');
     images.set('n3', imageOf(cluster, 'n3'));
     for (const [name, image] of images) {
       cluster.crash(name);

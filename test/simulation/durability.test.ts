@@ -133,6 +133,21 @@ describe('durability: sync', () => {
     expect(put.value).toBeUndefined();
   });
 
+  // Campaign seed 6: a late read repair carried a write to another replica whose coordinator lost it in a power cut.
+  it('a read that asks a spare replica meanwhile waits for the unwritten copy that it began with, and repairs nobody by it', async () => {
+    const { cluster, told } = await start(6);
+    const put = await writeWithHeldDisks(cluster, ['n1']);
+    const reader = await RawClient.open(cluster, 'n1');
+    const reads = [0, 1, 2, 3].map(() => watch(reader.get('k', { read: 2, budgetMs: 30_000 })));
+    await cluster.simulation.runFor(1_000);
+    expect(reads.map(({ settled }) => settled)).toEqual([false, false, false, false]);
+    for (const name of ['n2', 'n3']) expect(cluster.record(name, 'k')).toBeUndefined();
+    expect(told.filter(({ type }) => type === 'store-result')).toEqual([]);
+    cluster.world.disk('n1').releaseSync();
+    await cluster.simulation.runUntil(() => put.settled && reads.every(({ settled }) => settled));
+    expect(put.error).toBeUndefined();
+  });
+
   it('a read through the overlay waits for the write that it saw', async () => {
     const { cluster } = await start(7);
     const put = await writeWithHeldDisks(cluster, ['n1'], 'one');

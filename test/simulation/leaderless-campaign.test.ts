@@ -10,6 +10,17 @@ const SEEDS = Number(process.env['CAMPAIGN_SEEDS'] ?? 20);
 /** Seeds that once found a defect, in the product or in the simulation. */
 const FOUND = [20203, 20780, 30478, 100763, 100998];
 
+describe('leaderless that forgets, under faults and lost disks', () => {
+  for (const seed of Array.from({ length: SEEDS }, (_, i) => FROM + i)) {
+    it(`keeps its promises, and nothing else, seed ${seed}`, { timeout: 300_000 }, async () => {
+      const report = await runCampaign({ seed, forgetting: true });
+      expect(report.violations, JSON.stringify(report.faults)).toEqual([]);
+      expect(report.counters['tombstones_removed']).toBeGreaterThan(0);
+      if (process.env['CAMPAIGN_VERBOSE']) console.log(JSON.stringify(report));
+    });
+  }
+});
+
 describe('leaderless under faults', () => {
   for (const seed of [...FOUND, ...Array.from({ length: SEEDS }, (_, i) => FROM + i)]) {
     it(`keeps its promises, seed ${seed}`, { timeout: 300_000 }, async () => {

@@ -26,7 +26,7 @@ async function makeStale(
   await cluster.settle(write(n1));
   await cluster.simulation.runFor(100);
   cluster.crash('n3');
-  cluster.world.disk('n3').restore(image);
+  cluster.world.disk('n3').setBack(image);
   await cluster.settle(cluster.boot('n3'));
   await cluster.allReachable();
   return n1;
@@ -125,7 +125,7 @@ describe('R', () => {
     const image = cluster.world.disk('n2').image();
     await makeStale(cluster, (client) => client.put('k', 'v', { write: 'all' }));
     cluster.crash('n2');
-    cluster.world.disk('n2').restore(image);
+    cluster.world.disk('n2').setBack(image);
     await cluster.settle(cluster.boot('n2'));
     await cluster.allReachable();
     const n3 = await RawClient.open(cluster, 'n3');

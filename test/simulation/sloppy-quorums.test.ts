@@ -160,8 +160,9 @@ describe('a strict namespace', () => {
   it('takes nothing to keep, whoever asks', async () => {
     const rig = await sloppyRig(11, 'sloppy: false');
     const { cluster, homes, standIns } = rig;
+    const before = cluster.counter(standIns[0], 'messages_for_others');
     await bringHold(rig, standIns[0], homes[1], { home: homes[2], key: 'k' });
-    expect(cluster.counter(standIns[0], 'messages_for_others')).toBe(1);
+    expect(cluster.counter(standIns[0], 'messages_for_others')).toBe(before + 1);
     expect(heldAnywhere(rig)).toEqual([]);
   });
 });

@@ -8,7 +8,7 @@ import { ERRORS, type ErrorCode } from '../../src/core/errors.js';
 import { HLC_TIME_MAX } from '../../src/core/hlc.js';
 import { groupId, incarnationId, namespaceName, nodeId, sessionId } from '../../src/core/ids.js';
 import type { KeyRecord } from '../../src/core/record.js';
-import { compareDots, type Dot } from '../../src/core/version-vector.js';
+import { compareDots, type Dot, type VersionVector } from '../../src/core/version-vector.js';
 import type { LeaderlessMessage } from '../../src/protocol/leaderless-messages.js';
 import { PROTOCOL_VERSION } from '../../src/protocol/messages.js';
 import type {
@@ -94,6 +94,7 @@ const answers: Record<ReplicaAnswer['answer'], true> = {
   corrupt: true,
   stored: true,
   hinted: true,
+  refilling: true,
   waiting: true,
   unreachable: true,
   held: true,
@@ -178,6 +179,12 @@ const results: ByType<ClientResult> = {
 };
 
 const sequence = count;
+const vectors: fc.Arbitrary<VersionVector> = fc
+  .uniqueArray(fc.tuple(text.map(incarnationId), fc.integer({ min: 1, max: 2 ** 40 })), {
+    maxLength: 4,
+    selector: ([incarnation]) => incarnation,
+  })
+  .map((entries) => entries.sort(([a], [b]) => (a < b ? -1 : 1)));
 export const leaderlessMessages: ByType<LeaderlessMessage> = {
   store: fc.record({ type: fc.constant('store'), sequence, key: text, record: bytes }),
   hold: fc.record({ type: fc.constant('hold'), sequence, home: node, key: text, record: bytes }),
@@ -190,7 +197,7 @@ export const leaderlessMessages: ByType<LeaderlessMessage> = {
   'fetch-result': fc.record({
     type: fc.constant('fetch-result'),
     sequence,
-    status: fc.constantFrom('found', 'absent', 'corrupt'),
+    status: fc.constantFrom('found', 'absent', 'corrupt', 'refilling'),
     record: orNull(bytes),
   }),
   'fetch-page': fc.record({
@@ -203,22 +210,44 @@ export const leaderlessMessages: ByType<LeaderlessMessage> = {
   'fetch-page-result': fc.record({
     type: fc.constant('fetch-page-result'),
     sequence,
-    status: fc.constantFrom('found', 'corrupt'),
+    status: fc.constantFrom('found', 'corrupt', 'refilling'),
     entries: fc.array(fc.tuple(text, bytes), { maxLength: 4 }),
     end: orNull(text),
   }),
-  'compare-root': fc.record({ type: fc.constant('compare-root'), root: bytesOf(8) }),
-  'compare-branches': fc.record({ type: fc.constant('compare-branches'), branches: hashes }),
+  'compare-root': fc.record({
+    type: fc.constant('compare-root'),
+    root: bytesOf(8),
+    life: text,
+    stamp: bytesOf(8),
+    heardLife: text,
+    heardStamp: bytesOf(8),
+    refilling: fc.boolean(),
+    remembers: fc.boolean(),
+    absorbed: orNull(vectors),
+  }),
+  'compare-branches': fc.record({
+    type: fc.constant('compare-branches'),
+    round: count,
+    life: text,
+    branches: hashes,
+  }),
+  pull: fc.record({ type: fc.constant('pull'), sequence, life: text, key: text }),
   'compare-leaves': fc.record({
     type: fc.constant('compare-leaves'),
+    round: count,
     branches: fc.array(fc.tuple(index, hashes), { maxLength: 4 }),
   }),
   'differing-leaves': fc.record({
     type: fc.constant('differing-leaves'),
+    round: count,
+    life: text,
     leaves: fc.array(index, { maxLength: 40 }),
   }),
   'offer-keys': fc.record({
     type: fc.constant('offer-keys'),
+    round: count,
+    after: text,
+    end: orNull(text),
     entries: fc.array(fc.tuple(text, bytesOf(8)), { maxLength: 5 }),
   }),
 };

@@ -15,6 +15,8 @@ import type { Context, Database, Entry, Namespace } from '../../src/client/api.j
 import { partitionOfKey } from '../../src/core/hash.js';
 import { TrefoilError, type Outcome } from '../../src/core/errors.js';
 import type { Random } from '../../src/runtime/runtime.js';
+import type { DiskImage } from '../../src/simulation/disk.js';
+import { History, type Write } from './campaign-history.js';
 import { SimCluster } from './sim-cluster.js';
 
 const KEYS = ['a', 'b', 'c', 'd', 'e'];
@@ -26,6 +28,9 @@ const SLOPPY = {
     '\n  - { name: default, strategy: leaderless, partitions: 2, read: one, write: all, sloppy: true }\n',
 };
 
+/** Calls end after 1.5 s here, and no retry comes later. */
+const FORGETTING = { pace: { compareMs: 400, pruneMs: 3_000, retryAgeMs: 2_900 } };
+
 export interface CampaignOptions {
   readonly seed: number;
   /** Virtual time under faults. */
@@ -33,6 +38,8 @@ export interface CampaignOptions {
   readonly faults?: boolean;
   /** Five nodes, W = 3 of 3 with stand-ins, and faults that take two nodes at once. Reads may be stale then. */
   readonly sloppy?: boolean;
+  /** Tombstones go within seconds; one disk is lost and restored from old copies again and again; in the end all keys are deleted. */
+  readonly forgetting?: boolean;
 }
 
 export interface CampaignReport {
@@ -47,90 +54,10 @@ export interface CampaignReport {
   readonly counters: Readonly<Record<string, number>>;
 }
 
-interface Write {
-  readonly key: string;
-  /** null for a delete. */
-  readonly value: string | null;
-  /** The values that the writer's context had been shown. */
-  readonly seen: ReadonlySet<string>;
-  readonly beganMs: number;
-  ackedMs: number;
-  outcome: Outcome | 'ok' | 'open';
-}
-
-interface Read {
-  readonly key: string;
-  readonly beganMs: number;
-  readonly endedMs: number;
-  readonly values: readonly string[];
-}
-
 /** What one client knows of a key: the context it would write with, and what that context was shown. */
 interface Knowledge {
   readonly context: Context;
   readonly seen: ReadonlySet<string>;
-}
-
-class History {
-  readonly writes: Write[] = [];
-  readonly reads: Read[] = [];
-
-  violations(finals: ReadonlyMap<string, readonly string[]>, freshReads: boolean): string[] {
-    const found: string[] = [];
-    for (const [key, shown] of finals) {
-      found.push(...this.#impossible(key, shown, 'in the end'));
-      for (const write of this.#acked(key)) {
-        if (
-          write.value !== null &&
-          !shown.includes(write.value) &&
-          !this.#coverable(write.value, key, Infinity)
-        ) {
-          found.push(`lost: ${key}=${write.value}`);
-        }
-        for (const value of write.seen) {
-          if (shown.includes(value))
-            found.push(`resurrected: ${key}=${value}, superseded by ${String(write.value)}`);
-        }
-      }
-    }
-    for (const read of this.reads) found.push(...this.#staleness(read, freshReads));
-    return found;
-  }
-
-  #staleness(read: Read, freshReads: boolean): string[] {
-    const at = `read at ${read.endedMs.toFixed(1)} ms`;
-    const found = this.#impossible(read.key, read.values, at);
-    if (!freshReads) return found;
-    for (const write of this.#acked(read.key)) {
-      if (write.ackedMs >= read.beganMs || write.value === null || read.values.includes(write.value))
-        continue;
-      if (!this.#coverable(write.value, read.key, read.endedMs))
-        found.push(`stale: ${at} misses ${read.key}=${write.value}`);
-    }
-    return found;
-  }
-
-  #impossible(key: string, shown: readonly string[], when: string): string[] {
-    const found: string[] = [];
-    if (new Set(shown).size !== shown.length) found.push(`doubled: ${key} shows ${shown.join(' ')} ${when}`);
-    for (const value of shown) {
-      const write = this.writes.find((w) => w.key === key && w.value === value);
-      if (write === undefined || write.outcome === 'failed')
-        found.push(`from nowhere: ${key}=${value} ${when}`);
-    }
-    return found;
-  }
-
-  #acked(key: string): Write[] {
-    return this.writes.filter((w) => w.key === key && w.outcome === 'ok');
-  }
-
-  /** Whether some write that had seen the value, and may have had effect by then, can have superseded it. */
-  #coverable(value: string, key: string, byMs: number): boolean {
-    return this.writes.some(
-      (w) => w.key === key && w.seen.has(value) && w.outcome !== 'failed' && w.beganMs < byMs,
-    );
-  }
 }
 
 class Campaign {
@@ -142,9 +69,11 @@ class Campaign {
   readonly #flipped = new Set<string>();
   readonly #untilMs: number;
   readonly #sloppy: boolean;
+  readonly #forgetting: boolean;
   #serial = 0;
 
-  constructor(cluster: SimCluster, seed: number, faultMs: number, sloppy: boolean) {
+  constructor(cluster: SimCluster, seed: number, faultMs: number, sloppy: boolean, forgetting: boolean) {
+    this.#forgetting = forgetting;
     this.#sloppy = sloppy;
     this.#cluster = cluster;
     this.#random = cluster.simulation.random.fork(`campaign/${seed}`);
@@ -169,6 +98,7 @@ class Campaign {
     await this.#served();
     const finals = await this.#finals(await cluster.connect('judge'));
     violations.push(...this.#history.violations(finals, !this.#sloppy));
+    if (this.#forgetting) violations.push(...(await this.#forgotten()));
     const outcome = (o: Write['outcome']): number =>
       this.#history.writes.filter((w) => w.outcome === o).length;
     return {
@@ -290,12 +220,20 @@ class Campaign {
     const { world, names } = this.#cluster;
     // Only one disk is ever damaged: two damaged copies of one record may be all that W = 2 had promised.
     const damaged = names[this.#random.integer(names.length)] as string;
+    let image: DiskImage | undefined;
     while (this.#cluster.simulation.nowMs() < this.#untilMs) {
       await this.#sleep(300 + this.#random.integer(1_500));
       const name = names[this.#random.integer(names.length)] as string;
       const others = names.filter((other) => other !== name);
-      const fault = this.#random.integer(this.#sloppy ? 13 : 11);
+      const fault = this.#forgetting
+        ? this.#random.integer(15)
+        : this.#random.integer(this.#sloppy ? 13 : 11);
       this.#note(`${fault} ${name}`);
+      if (this.#forgetting && fault >= 11) {
+        if (fault === 11) image = world.disk(damaged).image();
+        else await this.#loseDisk(damaged, fault === 12 ? image : undefined);
+        continue;
+      }
       switch (fault) {
         case 0:
         case 1:
@@ -320,7 +258,8 @@ class Campaign {
           this.#flip(damaged);
           break;
         case 6:
-          world.setClockOffset(name, (this.#random.integer(3) - 1) * 3_600_000);
+          // What was written by a clock an hour ahead is old enough to go in an hour.
+          world.setClockOffset(name, (this.#random.integer(3) - 1) * (this.#forgetting ? 60_000 : 3_600_000));
           break;
         case 7:
           world.disk(name).failWrites('StorageFailed', 1 + this.#random.integer(3));
@@ -357,6 +296,17 @@ class Campaign {
     if (!this.#cluster.running(name)) return;
     this.#cluster.crash(name, { powerOff });
     await this.#sleep(100 + this.#random.integer(5_000));
+    await this.#boot(name);
+  }
+
+  /** A new disk, empty or with what an old copy held. */
+  async #loseDisk(name: string, image: DiskImage | undefined): Promise<void> {
+    if (!this.#cluster.running(name)) return;
+    const { world } = this.#cluster;
+    this.#cluster.crash(name);
+    if (image === undefined) world.disk(name).wipe();
+    else world.disk(name).restore(image);
+    await this.#sleep(100 + this.#random.integer(1_000));
     await this.#boot(name);
   }
 
@@ -432,6 +382,23 @@ class Campaign {
     }
   }
 
+  /** When every key is deleted, and every replica has heard of it, nothing is left of them. */
+  async #forgotten(): Promise<string[]> {
+    const cluster = this.#cluster;
+    const ns = (await cluster.connect('gardener')).namespace<string>('default');
+    for (const key of KEYS) {
+      const { context } = await cluster.settle(ns.get(key, { read: 'all' }));
+      const options = context === undefined ? {} : { context };
+      await cluster.settle(ns.delete(key, { write: 'all', ...options }));
+    }
+    await cluster.simulation.runFor(240_000);
+    return cluster.names.flatMap((name) =>
+      KEYS.filter((key) => cluster.record(name, key) !== undefined).map(
+        (key) => `not forgotten: ${key} on ${name}, ${JSON.stringify(cluster.record(name, key)?.context)}`,
+      ),
+    );
+  }
+
   async #finals(db: Database): Promise<Map<string, readonly string[]>> {
     const finals = new Map<string, readonly string[]>();
     for (const key of KEYS) {
@@ -461,8 +428,9 @@ class Campaign {
 
 /** Runs one campaign on virtual time and reports what it could not explain. */
 export async function runCampaign(options: CampaignOptions): Promise<CampaignReport> {
-  const { sloppy = false } = options;
-  const cluster = await SimCluster.start({ seed: options.seed, ...(sloppy ? SLOPPY : {}) });
-  const campaign = new Campaign(cluster, options.seed, options.faultMs ?? 20_000, sloppy);
+  const { sloppy = false, forgetting = false } = options;
+  const kind = { ...(sloppy ? SLOPPY : {}), ...(forgetting ? FORGETTING : {}) };
+  const cluster = await SimCluster.start({ seed: options.seed, ...kind });
+  const campaign = new Campaign(cluster, options.seed, options.faultMs ?? 20_000, sloppy, forgetting);
   return campaign.run(options.seed, options.faults ?? true);
 }

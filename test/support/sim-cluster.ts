@@ -26,6 +26,7 @@ export interface SimClusterOptions {
   readonly namespaces?: string;
   readonly conditions?: Partial<LinkConditions>;
   readonly limits?: NonNullable<NodeOptions['limits']>;
+  readonly pace?: NonNullable<NodeOptions['pace']>;
   /** Sees every message of every node as it leaves. Decoding all frames takes time: only for tests that need it. */
   readonly onMessage?: (from: string, to: string, message: Message) => void;
 }
@@ -39,7 +40,7 @@ export class SimCluster extends SimulatedCluster {
   #rawClients = 0;
 
   constructor(options: SimClusterOptions) {
-    const { seed, nodes = NODES, namespaces, conditions, limits, onMessage } = options;
+    const { seed, nodes = NODES, namespaces, conditions, limits, pace, onMessage } = options;
     super({
       seed,
       drain,
@@ -48,6 +49,7 @@ export class SimCluster extends SimulatedCluster {
         .join('')}namespaces:${namespaces ?? NAMESPACES}`,
       ...(conditions === undefined ? {} : { conditions }),
       ...(limits === undefined ? {} : { limits }),
+      ...(pace === undefined ? {} : { pace }),
       ...(onMessage === undefined
         ? {}
         : {

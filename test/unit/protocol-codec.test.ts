@@ -204,7 +204,11 @@ describe('frames', () => {
     expect(errorOf(() => encodeFrame(pings)).code).toBe('FrameTooLarge');
     expect(errorOf(() => decodeFrame(frameOfValue(pings.map(() => [4, 1])))).code).toBe('MalformedFrame');
     const leaves = new Array<number>(FRAME_VALUES_MAX).fill(1);
-    const crowded: Message = { type: 'replica', group, message: { type: 'differing-leaves', leaves } };
+    const crowded: Message = {
+      type: 'replica',
+      group,
+      message: { type: 'differing-leaves', round: 0, life: '', leaves },
+    };
     expect(errorOf(() => encodeFrame([crowded])).code).toBe('FrameTooLarge');
     expect(errorOf(() => decodeFrame(frameOfValue([[20, 'g', [10, leaves]]]))).code).toBe('MalformedFrame');
   });

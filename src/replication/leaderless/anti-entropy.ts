@@ -1,35 +1,31 @@
 /**
- * Anti-entropy: finds by hash trees what hints and read repair have missed, and fetches it.
+ * Anti-entropy: finds by hash trees what hints and read repair have missed. Replicas take turns in comparing:
  *
- *     A ── compare-root ──> B              equal roots: no answer, one message in all
- *     A <── compare-branches ── B
- *     A ── compare-leaves ──> B            B waits, compares again: writes under way are no difference
- *     A <── differing-leaves ── B          both now offer the keys of these leaves, with digests,
- *     A <── offer-keys ──> B               and each fetches what differs from its own
+ *     A ── compare-root ──> B        equal roots: no answer, one message in all, and B has absorbed what A has
+ *                                    else B begins a pull round with A (`pull-rounds.ts`), which A serves from here
  *
- * Everything is pulled and merged, so a lost or repeated message costs time, never correctness. A replica takes
- * part only once its own tree is counted.
+ * Everything is pulled and merged, so a lost or repeated message costs time, never correctness. A replica takes part only
+ * once its own tree is counted, and speaks for itself only while what it holds in memory is what its store holds.
  */
 import type { NodeId } from '../../core/ids.js';
-import type { LeaderlessMessage } from '../../protocol/leaderless-messages.js';
+import type {
+  CompareBranches,
+  DifferingLeaves,
+  LeaderlessMessage,
+  Pull,
+} from '../../protocol/leaderless-messages.js';
 import { checkRecord, recordHeader } from '../../protocol/record-codec.js';
-import {
-  differingHashes,
-  digestBytes,
-  leafOfKey,
-  LEAVES_PER_BRANCH,
-  recordDigest,
-  hashAt,
-} from '../shared/hash-tree.js';
+import { differingHashes, digestBytes, leafOfKey, recordDigest } from '../shared/hash-tree.js';
 import type { Effects, ReplicaEvent, Turn } from '../strategy.js';
+import type { Floor } from './floor.js';
 import type { GroupMembers } from './group-members.js';
-import { RECORDS, RECORDS_END, sameBytes, type LocalRecords } from './local-records.js';
+import { RECORDS, RECORDS_END, type LocalRecords } from './local-records.js';
 import type { PeerCalls } from './peer-calls.js';
+import { PULL, PullRounds } from './pull-rounds.js';
 import type { RecordRepair } from './record-repair.js';
+import { sameBytes } from './same-bytes.js';
 import {
   COMPARE_AGAIN_MS,
-  COMPARE_MS,
-  DIFFERING_ROUNDS_MAX,
   OFFER_FETCHES_MAX,
   PACED_CHUNK_ENTRIES,
   PACED_CHUNK_PAUSE_MS,
@@ -38,24 +34,16 @@ import {
 import { RECOUNT, TreeRecount } from './tree-recount.js';
 
 type Scanned = Extract<ReplicaEvent, { readonly type: 'scanned' }>;
-
-/** A leaf that differs from a peer's: both hashes, and in how many comparisons in a row it has differed. */
-interface Suspect {
-  readonly mine: bigint;
-  readonly theirs: bigint;
-  readonly rounds: number;
-}
-
-/** The leaves that differed from a peer's at a time. */
-interface Suspicion {
-  readonly atMs: number;
-  readonly leaves: ReadonlyMap<number, Suspect>;
-}
+type OfferedKey = readonly [key: string, digest: Uint8Array];
 
 /** Leaves whose keys are being offered to a peer, and how far the scan has come. */
 interface Offer {
+  readonly round: number;
   readonly leaves: ReadonlySet<number>;
-  after: string;
+  /** The key that the scan has come to, and the one that the last message came to. */
+  scannedTo: string;
+  offeredTo: string;
+  entries: OfferedKey[];
 }
 
 export const COMPARE = 'compare';
@@ -67,19 +55,34 @@ export class AntiEntropy {
   readonly #records: LocalRecords;
   readonly #calls: PeerCalls;
   readonly #repair: RecordRepair;
-  readonly #suspicions = new Map<NodeId, Suspicion>();
+  readonly #floor: Floor;
+  readonly #rounds: PullRounds;
   readonly #offers = new Map<NodeId, Offer>();
-  /** Fetches under way from each peer. */
+  /** Records being fetched from each peer because it offered them outside of a round. */
   readonly #fetches = new Map<NodeId, number>();
   readonly #recount: TreeRecount;
+  readonly #compareMs: number;
   #turnOf = 0;
 
-  constructor(members: GroupMembers, records: LocalRecords, calls: PeerCalls, repair: RecordRepair) {
+  constructor(
+    members: GroupMembers,
+    records: LocalRecords,
+    calls: PeerCalls,
+    repair: RecordRepair,
+    floor: Floor,
+    compareMs: number,
+    firstRound: number,
+  ) {
     this.#members = members;
     this.#records = records;
     this.#calls = calls;
     this.#repair = repair;
-    this.#recount = new TreeRecount(members, records, repair);
+    this.#floor = floor;
+    this.#compareMs = compareMs;
+    this.#recount = new TreeRecount(members, records, repair, floor);
+    this.#rounds = new PullRounds(records, calls, repair, floor, firstRound, (peer, turn, effects) =>
+      this.compareSoon(peer, turn, effects),
+    );
   }
 
   open(turn: Turn, effects: Effects): void {
@@ -97,17 +100,20 @@ export class AntiEntropy {
       this.compareWith(timer.slice(COMPARE_SOON.length) as NodeId, turn, effects);
     } else if (timer.startsWith(OFFER)) {
       this.#readOfferChunk(timer.slice(OFFER.length) as NodeId, effects);
+    } else if (timer.startsWith(PULL)) {
+      this.#rounds.timer(timer.slice(PULL.length) as NodeId, effects);
     }
   }
 
-  /** Asks a peer whether we agree. */
+  /** Asks a peer whether we agree, and tells it what is absorbed here. */
   compareWith(peer: NodeId, turn: Turn, effects: Effects): void {
     const tree = this.#records.tree.current;
     if (tree === undefined) {
       this.#recount.wanted(turn, effects);
       return;
     }
-    if (turn.reachable(peer)) effects.send(peer, { type: 'compare-root', root: tree.root() });
+    if (!speaksForItself(turn) || !turn.reachable(peer)) return;
+    effects.send(peer, this.#floor.greeting(peer, tree.root(), turn));
   }
 
   /** A comparison with this peer soon: it is back, and may have missed things. */
@@ -115,54 +121,74 @@ export class AntiEntropy {
     effects.setTimer(COMPARE_SOON + peer, COMPARE_AGAIN_MS + turn.random.integer(2 * COMPARE_AGAIN_MS));
   }
 
+  peerUp(peer: NodeId, turn: Turn, effects: Effects): void {
+    this.compareSoon(peer, turn, effects);
+    // At once as well: a replica that counts in no read waits for this. What it answers may find no link yet.
+    if (this.#records.tree.current !== undefined) this.compareWith(peer, turn, effects);
+  }
+
+  peerDown(peer: NodeId): void {
+    this.#rounds.abandon(peer);
+    this.#offers.delete(peer);
+  }
+
+  /** This replica's life has ended: nothing that was begun in it may go on. */
+  lifeEnded(): void {
+    this.#rounds.abandonAll();
+    for (const [peer, { round }] of this.#offers) if (round !== 0) this.#offers.delete(peer);
+  }
+
   message(from: NodeId, message: LeaderlessMessage, turn: Turn, effects: Effects): void {
-    // Pulling is always safe, and may be what makes the tree countable.
-    if (message.type === 'offer-keys') return this.#takeOffer(from, message.entries, turn, effects);
-    const tree = this.#records.tree.current;
-    if (tree === undefined) return;
     switch (message.type) {
-      case 'compare-root':
-        if (sameBytes(message.root, tree.root())) this.#suspicions.delete(from);
-        else effects.send(from, { type: 'compare-branches', branches: tree.branches() });
-        return;
-      case 'compare-branches': {
-        const differing = differingHashes(message.branches, tree.branches());
-        const branches = differing.map((branch) => [branch, tree.leavesOf(branch)] as const);
-        if (branches.length > 0) effects.send(from, { type: 'compare-leaves', branches });
-        return;
-      }
-      case 'compare-leaves': {
-        const leaves = new Map<number, Suspect>();
-        for (const [branch, theirs] of message.branches) {
-          const mine = tree.leavesOf(branch);
-          for (const leaf of differingHashes(theirs, mine)) {
-            const suspect = { mine: hashAt(mine, leaf), theirs: hashAt(theirs, leaf), rounds: 1 };
-            leaves.set(branch * LEAVES_PER_BRANCH + leaf, suspect);
-          }
-        }
-        this.#suspect(from, leaves, turn, effects);
+      case 'compare-root': {
+        const terms = this.#floor.hear(from, message, turn, effects);
+        const tree = this.#records.tree.current;
+        if (tree === undefined || !speaksForItself(turn)) return;
+        if (sameBytes(message.root, tree.root())) this.#rounds.agreed(from, terms, turn, effects);
+        else this.#rounds.begin(from, terms, turn, effects);
+        // It needs what is told here, or this replica what is told there.
+        if (message.refilling || terms === undefined) this.compareSoon(from, turn, effects);
         return;
       }
+      case 'compare-branches':
+        this.#serveBranches(from, message, turn, effects);
+        return;
+      case 'compare-leaves':
+        this.#rounds.leaves(from, message, turn, effects);
+        return;
       case 'differing-leaves':
-        this.#offer(from, message.leaves, effects);
+        this.#serveOffer(from, message, turn, effects);
+        return;
+      case 'offer-keys':
+        if (message.round === 0) this.#takeOffer(from, message.entries, turn, effects);
+        else this.#rounds.offered(from, message, turn, effects);
+        return;
+      case 'pull':
+        this.#servePull(from, message, turn, effects);
         return;
       default:
         return;
     }
   }
 
-  /** A chunk of a recount or of an offer has been read. */
+  /** A chunk of a recount, of an offer, or of what is compared with one, has been read. */
   scanned(scanned: Scanned, turn: Turn, effects: Effects): void {
-    if (scanned.scan === RECOUNT) this.#recount.scanned(scanned, turn, effects);
-    else if (scanned.scan.startsWith(OFFER)) {
-      this.#offerChunk(scanned.scan.slice(OFFER.length) as NodeId, scanned, turn, effects);
+    const { scan } = scanned;
+    if (scan === RECOUNT) {
+      const counted = this.#recount.scanned(scanned, turn, effects);
+      if (counted) for (const peer of this.#members.peers) this.compareWith(peer, turn, effects);
+    } else if (scan.startsWith(OFFER)) {
+      this.#offerChunk(scan.slice(OFFER.length) as NodeId, scanned, turn, effects);
+    } else if (scan.startsWith(PULL)) {
+      this.#rounds.scanned(scan.slice(PULL.length) as NodeId, scanned, turn, effects);
     }
   }
 
   /** All groups of a node compare in the same turn, so that their messages share a frame. A timer may fire a little early. */
   #armCompare(turn: Turn, effects: Effects): void {
-    const leftMs = COMPARE_MS - (Math.floor(turn.monotonicMs) % COMPARE_MS);
-    effects.setTimer(COMPARE, leftMs < COMPARE_MS / 2 ? leftMs + COMPARE_MS : leftMs);
+    const everyMs = this.#compareMs;
+    const leftMs = everyMs - (Math.floor(turn.monotonicMs) % everyMs);
+    effects.setTimer(COMPARE, leftMs < everyMs / 2 ? leftMs + everyMs : leftMs);
   }
 
   /** The other replicas take turns. */
@@ -172,72 +198,83 @@ export class AntiEntropy {
     if (peer !== undefined) this.compareWith(peer, turn, effects);
   }
 
-  /**
-   * A leaf that differs as it did a while ago is offered by both sides. One whose hashes have moved on is most likely being
-   * written, so it is looked at again; but not for ever, since a busy key must not hide a stale one beside it.
-   */
-  #suspect(peer: NodeId, leaves: ReadonlyMap<number, Suspect>, turn: Turn, effects: Effects): void {
-    const before = this.#suspicions.get(peer);
-    if (before !== undefined && turn.monotonicMs - before.atMs < COMPARE_AGAIN_MS / 2) return;
-    const lasting: number[] = [];
-    const now = new Map<number, Suspect>();
-    for (const [leaf, suspect] of leaves) {
-      const then = before?.leaves.get(leaf);
-      const rounds = (then?.rounds ?? 0) + 1;
-      const still = then !== undefined && then.mine === suspect.mine && then.theirs === suspect.theirs;
-      if (still || rounds >= DIFFERING_ROUNDS_MAX) lasting.push(leaf);
-      else now.set(leaf, { ...suspect, rounds });
-    }
-    this.#suspicions.set(peer, { atMs: turn.monotonicMs, leaves: now });
-    if (lasting.length > 0) {
-      effects.send(peer, { type: 'differing-leaves', leaves: lasting });
-      this.#offer(peer, lasting, effects);
-    } else if (leaves.size > 0) {
-      effects.setTimer(COMPARE_SOON + peer, COMPARE_AGAIN_MS);
-    }
+  // --- What a peer's round asks of this replica ------------------------------------------------------
+
+  /** Whether it can answer for the life that a peer's round is about. */
+  #isLife(life: string, turn: Turn): boolean {
+    return life === this.#floor.life && speaksForItself(turn);
   }
 
-  #offer(peer: NodeId, leaves: readonly number[], effects: Effects): void {
-    if (this.#offers.has(peer) || leaves.length === 0) return;
-    effects.count('anti_entropy_differences', leaves.length);
-    this.#offers.set(peer, { leaves: new Set(leaves), after: RECORDS });
+  #serveBranches(peer: NodeId, message: CompareBranches, turn: Turn, effects: Effects): void {
+    const tree = this.#records.tree.current;
+    if (tree === undefined || !this.#isLife(message.life, turn)) return;
+    const differing = differingHashes(message.branches, tree.branches());
+    const branches = differing.map((branch) => [branch, tree.leavesOf(branch)] as const);
+    effects.send(peer, { type: 'compare-leaves', round: message.round, branches });
+  }
+
+  /** Outside of a round whoever asks lacks a tree: it may have all keys. */
+  #serveOffer(peer: NodeId, message: DifferingLeaves, turn: Turn, effects: Effects): void {
+    const { round, life, leaves } = message;
+    if (this.#records.tree.current === undefined || leaves.length === 0) return;
+    if (round !== 0 && !this.#isLife(life, turn)) return;
+    this.#offers.set(peer, { round, leaves: new Set(leaves), scannedTo: '', offeredTo: '', entries: [] });
     this.#readOfferChunk(peer, effects);
+  }
+
+  #servePull(peer: NodeId, { sequence, life, key }: Pull, turn: Turn, effects: Effects): void {
+    const local = this.#records.read(turn, key);
+    if (local === 'corrupt') this.#repair.begin(key, turn, effects);
+    if (local === 'corrupt' || !this.#isLife(life, turn)) {
+      effects.send(peer, { type: 'fetch-result', sequence, status: 'corrupt', record: null });
+      return;
+    }
+    const status = local === null ? 'absent' : 'found';
+    effects.send(peer, { type: 'fetch-result', sequence, status, record: local });
   }
 
   #readOfferChunk(peer: NodeId, effects: Effects): void {
     const offer = this.#offers.get(peer);
     if (offer === undefined) return;
-    effects.scan(OFFER + peer, { gt: offer.after, lt: RECORDS_END }, PACED_CHUNK_ENTRIES);
+    effects.scan(OFFER + peer, { gt: RECORDS + offer.scannedTo, lt: RECORDS_END }, PACED_CHUNK_ENTRIES);
   }
 
   #offerChunk(peer: NodeId, scanned: Scanned, turn: Turn, effects: Effects): void {
     const offer = this.#offers.get(peer);
     if (offer === undefined) return;
     if (scanned.damaged) effects.count('scans_damaged');
-    const entries: (readonly [string, Uint8Array])[] = [];
     for (const [stored, bytes] of scanned.entries) {
       const key = stored.slice(RECORDS.length);
       if (!offer.leaves.has(leafOfKey(key))) continue;
-      if (checkRecord(bytes)) entries.push([key, digestBytes(recordDigest(key, recordHeader(bytes)))]);
+      if (checkRecord(bytes)) offer.entries.push([key, digestBytes(recordDigest(key, recordHeader(bytes)))]);
       else this.#repair.begin(key, turn, effects);
     }
-    if (entries.length > 0) effects.send(peer, { type: 'offer-keys', entries });
-    const last = scanned.entries.at(-1)?.[0];
-    if (scanned.more && last !== undefined && turn.reachable(peer)) {
-      offer.after = last;
-      effects.setTimer(OFFER + peer, PACED_CHUNK_PAUSE_MS);
+    // A record that turned out damaged ends this life, and the offer with it; so does a range that cannot be read.
+    if (this.#offers.get(peer) !== offer) return;
+    if (scanned.damaged && offer.round !== 0) {
+      this.#offers.delete(peer);
       return;
     }
-    this.#offers.delete(peer);
-    this.compareSoon(peer, turn, effects);
+    const last = scanned.entries.at(-1)?.[0].slice(RECORDS.length);
+    const more = scanned.more && last !== undefined && turn.reachable(peer);
+    if (more) {
+      offer.scannedTo = last;
+      effects.setTimer(OFFER + peer, PACED_CHUNK_PAUSE_MS);
+      if (offer.entries.length === 0) return;
+    } else {
+      this.#offers.delete(peer);
+    }
+    const { round, entries, offeredTo: after } = offer;
+    const end = more ? offer.scannedTo : null;
+    effects.send(peer, { type: 'offer-keys', round, after, end, entries });
+    offer.offeredTo = offer.scannedTo;
+    offer.entries = [];
   }
 
-  #takeOffer(
-    peer: NodeId,
-    entries: readonly (readonly [string, Uint8Array])[],
-    turn: Turn,
-    effects: Effects,
-  ): void {
+  // --- Offers outside of a round ---------------------------------------------------------------------
+
+  /** Pulling is always safe, and may be what makes the tree countable. */
+  #takeOffer(peer: NodeId, entries: readonly OfferedKey[], turn: Turn, effects: Effects): void {
     if (turn.writesRefused !== null) return;
     for (const [key, digest] of entries) {
       const local = this.#records.read(turn, key);
@@ -266,4 +303,9 @@ export class AntiEntropy {
       }
     });
   }
+}
+
+/** After a failed batch the memory and the store may differ until the store is opened anew: then nothing is claimed. */
+function speaksForItself(turn: Turn): boolean {
+  return turn.writesRefused !== 'NodeReadOnly';
 }

@@ -36,6 +36,15 @@ export function groupMembers(setup: ReplicaSetup): GroupMembers {
   };
 }
 
+/**
+ * How many of the other replicas must have told what they hold, so that one of them holds what W replicas had acknowledged
+ * before this one lost it.
+ */
+export function witnessesNeeded({ namespace, peers }: GroupMembers): number {
+  const { replicas, write } = namespace;
+  return Math.min(peers.length, replicas - quorumSize(write, replicas) + 1);
+}
+
 /** How many replicas a level asks for. Throws `BadRequest` where there are not that many. */
 export function requiredReplicas(
   members: GroupMembers,

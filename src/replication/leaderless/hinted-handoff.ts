@@ -16,7 +16,8 @@ import type { NodeId } from '../../core/ids.js';
 import { HINT_BYTES_MAX_PER_PEER } from '../../core/limits.js';
 import type { Effects, ReplicaEvent, Turn } from '../strategy.js';
 import type { GroupMembers } from './group-members.js';
-import { sameBytes, type LocalCopy, type LocalRecords } from './local-records.js';
+import { type LocalCopy, type LocalRecords } from './local-records.js';
+import { sameBytes } from './same-bytes.js';
 import type { PeerCalls } from './peer-calls.js';
 import { HANDOFF_RETRY_MS, HANDOFF_RETRY_MS_MAX, HANDOFF_WINDOW, STORE_ANSWER_MS_MAX } from './tuning.js';
 

@@ -24,15 +24,17 @@ import type {
   Turn,
 } from '../strategy.js';
 import { AntiEntropy } from './anti-entropy.js';
+import { Floor } from './floor.js';
 import { groupMembers, type GroupMembers } from './group-members.js';
 import { HANDOFF, HintedHandoff, replicaHints } from './hinted-handoff.js';
 import { LocalRecords } from './local-records.js';
 import { PeerCalls } from './peer-calls.js';
+import { PRUNE, PRUNE_CHUNK, Pruning } from './pruning.js';
 import { ReadCoordinator } from './read-coordinator.js';
 import { RecordRepair, REPAIR } from './record-repair.js';
 import { PAGE, SCAN, ScanCoordinator } from './scan-coordinator.js';
 import { StandInReplica } from './stand-in.js';
-import { SWEEP_MS } from './tuning.js';
+import { COMPARE_MS, PRUNE_MS, RETRY_AGE_MS_MAX, SWEEP_MS } from './tuning.js';
 import { WriteCoordinator } from './write-coordinator.js';
 
 const SWEEP = 'sweep';
@@ -50,7 +52,8 @@ export const leaderless: StrategyDefinition = {
 
 class LeaderlessReplica implements Replica {
   readonly #members: GroupMembers;
-  readonly #records = new LocalRecords();
+  readonly #floor: Floor;
+  readonly #records: LocalRecords;
   readonly #calls: PeerCalls;
   readonly #repair: RecordRepair;
   readonly #hints: HintedHandoff;
@@ -58,6 +61,7 @@ class LeaderlessReplica implements Replica {
   readonly #reads: ReadCoordinator;
   readonly #scans: ScanCoordinator;
   readonly #antiEntropy: AntiEntropy;
+  readonly #pruning: Pruning;
   #sweeping = false;
   /** When the timer for speculative questions fires; Infinity while it is not set. */
   #speculateAtMs = Infinity;
@@ -65,23 +69,41 @@ class LeaderlessReplica implements Replica {
   constructor(setup: ReplicaSetup, turn: Turn) {
     const members = groupMembers(setup);
     const calls = new PeerCalls(turn.random.integer(2 ** 31));
-    const repair = new RecordRepair(members, this.#records, calls);
+    const { compareMs = COMPARE_MS, pruneMs = PRUNE_MS, retryAgeMs = RETRY_AGE_MS_MAX } = setup.pace ?? {};
     this.#members = members;
+    this.#floor = new Floor(members, setup.store, retryAgeMs);
+    this.#records = new LocalRecords(this.#floor);
+    const repair = new RecordRepair(members, this.#records, calls, this.#floor, () =>
+      this.#antiEntropy.lifeEnded(),
+    );
     this.#calls = calls;
     this.#repair = repair;
     this.#hints = new HintedHandoff(members.peers, replicaHints(members, this.#records), calls);
-    this.#writes = new WriteCoordinator(members, this.#records, calls, this.#hints, repair);
-    this.#reads = new ReadCoordinator(members, this.#records, calls, repair);
-    this.#scans = new ScanCoordinator(members, this.#records, calls, repair);
-    this.#antiEntropy = new AntiEntropy(members, this.#records, calls, repair);
+    this.#writes = new WriteCoordinator(members, this.#records, calls, this.#hints, repair, this.#floor);
+    this.#reads = new ReadCoordinator(members, this.#records, calls, repair, this.#floor);
+    this.#scans = new ScanCoordinator(members, this.#records, calls, repair, this.#floor);
+    const firstRound = turn.random.integer(2 ** 31);
+    this.#antiEntropy = new AntiEntropy(
+      members,
+      this.#records,
+      calls,
+      repair,
+      this.#floor,
+      compareMs,
+      firstRound,
+    );
+    this.#pruning = new Pruning(this.#records, repair, this.#floor, { pruneMs, retryAgeMs });
   }
 
   open(turn: Turn, effects: Effects): void {
+    this.#floor.open(turn, effects);
     this.#hints.open(effects);
     this.#antiEntropy.open(turn, effects);
+    this.#pruning.open(turn, effects);
   }
 
   step(event: ReplicaEvent, turn: Turn, effects: Effects): void {
+    this.#floor.noteIncarnation(turn, effects);
     switch (event.type) {
       case 'request':
         this.#request(event, turn, effects);
@@ -100,9 +122,10 @@ class LeaderlessReplica implements Replica {
         break;
       case 'peer-up':
         this.#hints.begin(event.peer, turn, effects);
-        this.#antiEntropy.compareSoon(event.peer, turn, effects);
+        this.#antiEntropy.peerUp(event.peer, turn, effects);
         break;
       case 'peer-down':
+        this.#antiEntropy.peerDown(event.peer);
         this.#calls.peerDown(event.peer, turn, effects);
         break;
       case 'map-changed':
@@ -130,6 +153,8 @@ class LeaderlessReplica implements Replica {
         tombstones: this.#records.tree.counts.tombstones,
         hints: this.#hints.size,
         corruptRecords: this.#repair.size,
+        refilling: this.#floor.refilling ? 1 : 0,
+        floorIncarnations: this.#floor.entries,
         treeReady: this.#records.tree.current === undefined ? 0 : 1,
       },
     };
@@ -194,7 +219,8 @@ class LeaderlessReplica implements Replica {
   #fetch(from: NodeId, { sequence, key }: Fetch, turn: Turn, effects: Effects): void {
     const local = this.#records.read(turn, key);
     if (local === 'corrupt') this.#repair.begin(key, turn, effects);
-    const status = local === null ? 'absent' : local === 'corrupt' ? 'corrupt' : 'found';
+    const held = local === null ? 'absent' : local === 'corrupt' ? 'corrupt' : 'found';
+    const status = held !== 'corrupt' && this.#floor.refilling ? 'refilling' : held;
     const record = local === 'corrupt' ? null : local;
     effects.send(from, { type: 'fetch-result', sequence, status, record });
   }
@@ -210,6 +236,8 @@ class LeaderlessReplica implements Replica {
       this.#speculateAtMs = Infinity;
       this.#reads.speculate(turn, effects);
       this.#scans.speculate(turn, effects);
+    } else if (timer === PRUNE || timer === PRUNE_CHUNK) {
+      this.#pruning.timer(timer, turn, effects);
     } else if (timer === REPAIR) {
       this.#repair.resume(turn, effects);
     } else if (timer.startsWith(HANDOFF)) {
@@ -224,6 +252,8 @@ class LeaderlessReplica implements Replica {
       this.#hints.page(event.scan.slice(HANDOFF.length) as NodeId, event, turn, effects);
     } else if (event.scan.startsWith(SCAN) || event.scan.startsWith(PAGE)) {
       this.#scans.scanned(event, turn, effects);
+    } else if (event.scan === PRUNE) {
+      this.#pruning.scanned(event, turn, effects);
     } else {
       this.#antiEntropy.scanned(event, turn, effects);
     }

@@ -10,7 +10,8 @@
  */
 import { TrefoilError } from '../../core/errors.js';
 import { checkKey } from '../../core/keys.js';
-import { highestHlc, mergeRecords, sameRecord, type KeyRecord } from '../../core/record.js';
+import { EMPTY_RECORD, highestHlc, mergeSeen, sameRecord, type KeyRecord } from '../../core/record.js';
+import { dominates, EMPTY_VECTOR, type VersionVector } from '../../core/version-vector.js';
 import {
   checkRecord,
   decodeCheckedRecord,
@@ -20,6 +21,8 @@ import {
 } from '../../protocol/record-codec.js';
 import { RecountedTree, type Counted } from './recounted-tree.js';
 import type { Effects, Turn } from '../strategy.js';
+import type { Floor } from './floor.js';
+import { sameBytes } from './same-bytes.js';
 
 /** Where records stand among a replica's own keys. */
 export const RECORDS = 'r/';
@@ -31,6 +34,13 @@ export type LocalCopy = Uint8Array | null | 'corrupt';
 
 export class LocalRecords {
   readonly tree = new RecountedTree();
+  /** A tombstone beside values was written or met since the last pass that removes such ones: no count has them. */
+  mixed = false;
+  readonly #floor: Floor;
+
+  constructor(floor: Floor) {
+    this.#floor = floor;
+  }
 
   read(turn: Turn, key: string): LocalCopy {
     const stored = turn.read(RECORDS + key);
@@ -44,32 +54,52 @@ export class LocalRecords {
     effects.put(RECORDS + key, after);
   }
 
+  /** A record was decoded on its way in, or met: says what no count of bytes does. */
+  note(record: KeyRecord): void {
+    if (record.siblings.length > 1 && record.siblings.some((s) => s.value === null)) this.mixed = true;
+  }
+
+  /** Removes the copy read in this same step. */
+  remove(effects: Effects, key: string, before: Uint8Array): void {
+    this.tree.replace(key, counted(before), null);
+    effects.delete(RECORDS + key);
+  }
+
   /**
-   * Merges a record from elsewhere into the local one. `corrupt`: the local copy is damaged and was left alone.
+   * Merges a record from elsewhere into the local one. What this replica has absorbed and does not hold is superseded
+   * (docs/adr/0008). `seenThere`: the same of the holder of the incoming record, where it is known; null is the record
+   * of a holder that has none. `corrupt`: the local copy is damaged and was left alone.
    * `unusable`: the incoming bytes are no record, or the key is no key.
    */
   absorb(
     turn: Turn,
     effects: Effects,
     key: string,
-    incoming: Uint8Array,
+    incoming: Uint8Array | null,
+    seenThere: VersionVector = EMPTY_VECTOR,
   ): 'changed' | 'unchanged' | 'corrupt' | 'unusable' {
     const local = this.read(turn, key);
     if (local === 'corrupt') return 'corrupt';
-    if (local !== null && sameBytes(local, incoming)) return 'unchanged';
-    const theirs = usableRecord(incoming);
+    if (local !== null && incoming !== null && sameBytes(local, incoming)) return 'unchanged';
+    const theirs = incoming === null ? EMPTY_RECORD : usableRecord(incoming);
     if (theirs === undefined || !isKey(key)) return 'unusable';
     turn.observe(highestHlc(theirs));
-    if (local === null) {
-      this.write(effects, key, null, incoming);
+    const mine = local === null ? EMPTY_RECORD : decodedOrNone(local);
+    if (mine === undefined) return 'corrupt';
+    const seenHere = this.#floor.absorbed(turn);
+    const merged = this.#floor.pruned(mergeSeen(theirs, mine, seenThere, seenHere), turn);
+    if (merged === null) {
+      if (local === null) return 'unchanged';
+      this.remove(effects, key, local);
       return 'changed';
     }
-    const mine = decodedOrNone(local);
-    if (mine === undefined) return 'corrupt';
-    const merged = mergeRecords(theirs, mine);
-    if (sameRecord(merged, mine)) return 'unchanged';
+    if (local !== null && sameRecord(merged, mine)) return 'unchanged';
+    if (local === null && merged.siblings.length === 0 && dominates(seenHere, merged.context))
+      return 'unchanged';
     // Nearly always the incoming record has seen all that the local one has: then its bytes are the merge.
-    this.write(effects, key, local, sameRecord(merged, theirs) ? incoming : encodeRecord(merged));
+    const bytes = incoming !== null && sameRecord(merged, theirs) ? incoming : encodeRecord(merged);
+    this.note(merged);
+    this.write(effects, key, local, bytes);
     return 'changed';
   }
 
@@ -109,8 +139,4 @@ export function isKey(key: string): boolean {
     if (error instanceof TrefoilError) return false;
     throw error;
   }
-}
-
-export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a === b || (a.length === b.length && Buffer.compare(a, b) === 0);
 }

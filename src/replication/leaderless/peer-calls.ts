@@ -93,6 +93,22 @@ export class PeerCalls {
     }));
   }
 
+  /** Like a `fetch`, answered only in the life of the peer that is named. */
+  pull(
+    effects: Effects,
+    question: { readonly peer: NodeId; readonly life: string; readonly key: string },
+    deadlineMs: number,
+    onAnswer: OnAnswer<FetchResult>,
+  ): void {
+    const { peer, life, key } = question;
+    this.#ask(effects, peer, 'fetch-result', deadlineMs, onAnswer, (sequence) => ({
+      type: 'pull',
+      sequence,
+      life,
+      key,
+    }));
+  }
+
   fetchPage(
     effects: Effects,
     peer: NodeId,

@@ -9,10 +9,13 @@ import type { NodeId } from '../../core/ids.js';
 import { EMPTY_RECORD, mergeRecords, sameRecord, type KeyRecord } from '../../core/record.js';
 import type { ReplicaAnswer } from '../../protocol/messages.js';
 import { decodeCheckedRecord, encodeRecord } from '../../protocol/record-codec.js';
-import { sameBytes } from './local-records.js';
+import { sameBytes } from './same-bytes.js';
 
-/** The stored bytes, their checksum verified, null for an absent key, or why there are none. */
-export type ReadAnswer = Uint8Array | null | 'corrupt' | 'unreachable';
+/**
+ * The stored bytes, their checksum verified, null for an absent key, or why there are none. What a replica that is refilling
+ * holds may be too little, or what the others have forgotten: it counts for nothing.
+ */
+export type ReadAnswer = Uint8Array | null | 'corrupt' | 'unreachable' | 'refilling';
 
 export interface MergedRead {
   readonly record: KeyRecord;
@@ -27,7 +30,7 @@ interface Told {
 }
 
 export class ReadAnswers {
-  readonly #answers = new Map<NodeId, Told | null | 'corrupt' | 'unreachable'>();
+  readonly #answers = new Map<NodeId, Told | null | 'corrupt' | 'unreachable' | 'refilling'>();
 
   /** Takes an answer, and says whether the replica told what it holds. */
   add(replica: NodeId, answer: ReadAnswer): boolean {
@@ -39,6 +42,16 @@ export class ReadAnswers {
   /** The replica was sent the merge, and is taken to hold it. */
   brought(replica: NodeId, record: KeyRecord, bytes: Uint8Array): void {
     this.#answers.set(replica, { record, bytes });
+  }
+
+  /** The replicas that told what they hold. */
+  get tellers(): NodeId[] {
+    return [...this.#answers].filter(([, answer]) => typeof answer !== 'string').map(([replica]) => replica);
+  }
+
+  /** How many replicas could not tell because they are refilling. */
+  get refilling(): number {
+    return [...this.#answers.values()].filter((answer) => answer === 'refilling').length;
   }
 
   /** How many replicas told what they hold. */

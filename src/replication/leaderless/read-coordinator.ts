@@ -11,14 +11,16 @@
 import { TrefoilError } from '../../core/errors.js';
 import type { NodeId } from '../../core/ids.js';
 import { contextBound, highestHlc } from '../../core/record.js';
-import { dominates, type VersionVector } from '../../core/version-vector.js';
+import { dominates, join, type VersionVector } from '../../core/version-vector.js';
 import { decodeContext, encodeContext } from '../../protocol/context-codec.js';
+import type { FetchResult } from '../../protocol/leaderless-messages.js';
 import type { GetOperation } from '../../protocol/messages.js';
 import { checkRecord } from '../../protocol/record-codec.js';
 import type { KeyRecord } from '../../core/record.js';
 import type { Effects, ReplicaEvent, RequestHandle, Turn, WriteMark } from '../strategy.js';
 import { AnswerTimes } from './answer-times.js';
 import { explainRead } from './explain.js';
+import type { Floor } from './floor.js';
 import { checkReachable, requiredReplicas, type GroupMembers } from './group-members.js';
 import type { LocalRecords } from './local-records.js';
 import type { PeerCalls } from './peer-calls.js';
@@ -62,6 +64,7 @@ export class ReadCoordinator {
   readonly #records: LocalRecords;
   readonly #calls: PeerCalls;
   readonly #repair: RecordRepair;
+  readonly #floor: Floor;
   readonly #open = new Set<OpenRead>();
   /** Replied, and listening for late answers until then; the longest replied first. */
   readonly #late = new Map<OpenRead, number>();
@@ -71,7 +74,14 @@ export class ReadCoordinator {
   /** No open read asks a spare replica before this. */
   #speculateAtMs = Infinity;
 
-  constructor(members: GroupMembers, records: LocalRecords, calls: PeerCalls, repair: RecordRepair) {
+  constructor(
+    members: GroupMembers,
+    records: LocalRecords,
+    calls: PeerCalls,
+    repair: RecordRepair,
+    floor: Floor,
+  ) {
+    this.#floor = floor;
     this.#members = members;
     this.#records = records;
     this.#calls = calls;
@@ -113,7 +123,8 @@ export class ReadCoordinator {
     };
     const local = this.#records.read(turn, key);
     read.local = effects.mark();
-    if (!read.answers.add(this.#members.self, local)) this.#repair.begin(key, turn, effects);
+    if (local === 'corrupt') this.#repair.begin(key, turn, effects);
+    read.answers.add(this.#members.self, this.#floor.refilling ? 'refilling' : local);
     this.#open.add(read);
     this.#lookAt(read);
 
@@ -223,7 +234,7 @@ export class ReadCoordinator {
   #judge(read: OpenRead, turn: Turn, effects: Effects): void {
     if (read.answers.count >= read.required) {
       const merged = read.answers.merge();
-      if (dominates(merged.record.context, read.atLeast)) return this.#reply(read, merged, turn, effects);
+      if (this.#satisfies(read, merged, turn)) return this.#reply(read, merged, turn, effects);
       if (read.widenAtMs !== Infinity) this.#widen(read, turn, effects);
       if (read.waiting.size > 0) return;
       this.#fail(
@@ -235,8 +246,21 @@ export class ReadCoordinator {
     }
     if (read.waiting.size > 0) return;
     if (read.widenAtMs !== Infinity) this.#widen(read, turn, effects);
-    if (read.waiting.size === 0)
-      this.#fail(read, effects, new TrefoilError('QuorumUnavailable', this.#shortfall(read)));
+    if (read.waiting.size > 0) return;
+    const { count, refilling } = read.answers;
+    const code =
+      refilling > 0 && count + refilling >= read.required ? 'ReplicasRefilling' : 'QuorumUnavailable';
+    this.#fail(read, effects, new TrefoilError(code, this.#shortfall(read)));
+  }
+
+  /** Whether the answers have seen what the session has: their records say so, or what their replicas have absorbed. */
+  #satisfies(read: OpenRead, merged: MergedRead, turn: Turn): boolean {
+    if (dominates(merged.record.context, read.atLeast)) return true;
+    const seen = read.answers.tellers.map((replica) => this.#floor.seenBy(replica, turn));
+    return dominates(
+      seen.reduce((a, b) => join(a, b), merged.record.context),
+      read.atLeast,
+    );
   }
 
   #reply(read: OpenRead, merged: MergedRead, turn: Turn, effects: Effects): void {
@@ -308,7 +332,9 @@ export class ReadCoordinator {
   }
 
   #shortfall(read: OpenRead): string {
-    return `${read.answers.count} of the ${read.required} replicas needed answered`;
+    const { count, refilling } = read.answers;
+    const also = refilling === 0 ? '' : `, ${refilling} lost records and are being refilled`;
+    return `${count} of the ${read.required} replicas needed answered${also}`;
   }
 }
 
@@ -319,10 +345,11 @@ function speculationWon(read: OpenRead): boolean {
 }
 
 function answerOf(
-  answer: { readonly status: 'found' | 'absent' | 'corrupt'; readonly record: Uint8Array | null } | null,
+  answer: { readonly status: FetchResult['status']; readonly record: Uint8Array | null } | null,
 ): ReadAnswer {
   if (answer === null) return 'unreachable';
   if (answer.status === 'absent') return null;
+  if (answer.status === 'refilling') return 'refilling';
   return answer.record !== null && checkRecord(answer.record) ? answer.record : 'corrupt';
 }
 

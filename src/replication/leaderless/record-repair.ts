@@ -6,12 +6,13 @@
  * the key stays unknown here: a stale copy written over the damage would count in quorums as if it were current.
  *
  * The damaged copy may have held dots minted here that no other copy has, so its discovery ends the
- * incarnation: the next dot minted for this key cannot cover them unseen.
+ * incarnation: the next dot minted for this key cannot cover them unseen. And it ends this replica's life: whatever it has
+ * claimed to have absorbed, it may no longer hold of this key.
  */
-import { quorumSize } from '../../cluster/cluster-map.js';
 import { mergeRecords, type KeyRecord } from '../../core/record.js';
 import type { Effects, Turn } from '../strategy.js';
-import type { GroupMembers } from './group-members.js';
+import type { Floor } from './floor.js';
+import { witnessesNeeded, type GroupMembers } from './group-members.js';
 import { usableRecord, type LocalRecords } from './local-records.js';
 import type { PeerCalls } from './peer-calls.js';
 import { REPAIR_ANSWER_MS_MAX, REPAIR_RETRY_MS, REPAIRS_MAX } from './tuning.js';
@@ -25,8 +26,20 @@ export class RecordRepair {
   /** Keys found damaged and not yet restored. */
   readonly #damaged = new Set<string>();
   readonly #running = new Set<string>();
+  /** Damaged keys that no other replica holds anything of: there is nothing to repair them from. */
+  readonly #alone = new Set<string>();
+  readonly #floor: Floor;
+  readonly #onLifeEnded: () => void;
 
-  constructor(members: GroupMembers, records: LocalRecords, calls: PeerCalls) {
+  constructor(
+    members: GroupMembers,
+    records: LocalRecords,
+    calls: PeerCalls,
+    floor: Floor,
+    onLifeEnded: () => void,
+  ) {
+    this.#floor = floor;
+    this.#onLifeEnded = onLifeEnded;
     this.#members = members;
     this.#records = records;
     this.#calls = calls;
@@ -37,9 +50,14 @@ export class RecordRepair {
     return this.#damaged.size;
   }
 
+  /** Whether a key is damaged of which others may hold something that is not here. */
+  get pending(): boolean {
+    return this.#damaged.size > this.#alone.size;
+  }
+
   /** Starts to repair a key, unless that is under way. */
   begin(key: string, turn: Turn, effects: Effects): void {
-    this.#report(key, effects);
+    this.#report(key, turn, effects);
     if (this.#running.has(key) || this.#running.size >= REPAIRS_MAX) return;
     const asked = this.#members.peers.filter((peer) => turn.reachable(peer));
     if (asked.length < this.#answersNeeded || turn.writesRefused !== null) {
@@ -61,12 +79,15 @@ export class RecordRepair {
           const theirs = answer?.record ? usableRecord(answer.record) : undefined;
           if (theirs !== undefined) {
             merged = merged === undefined ? theirs : mergeRecords(merged, theirs);
-            answers++;
+            if (answer?.status === 'found') answers++;
           }
           if (--waiting > 0) return;
           this.#running.delete(key);
-          if (answers >= this.#answersNeeded) this.#finish(key, merged, turnNow, effectsNow);
-          else effectsNow.setTimer(REPAIR, REPAIR_RETRY_MS);
+          if (answers >= this.#answersNeeded) {
+            const alone = merged === undefined && answers === this.#members.peers.length;
+            if (alone && this.#damaged.has(key)) this.#alone.add(key);
+            this.#finish(key, merged, turnNow, effectsNow);
+          } else effectsNow.setTimer(REPAIR, REPAIR_RETRY_MS);
         },
       );
     }
@@ -79,22 +100,30 @@ export class RecordRepair {
 
   /** Of the N - 1 others: any so many have one among them that holds a write which W confirmed. */
   get #answersNeeded(): number {
-    const { replicas, write } = this.#members.namespace;
-    return Math.max(1, Math.min(replicas - 1, replicas - quorumSize(write, replicas) + 1));
+    return Math.max(1, witnessesNeeded(this.#members));
   }
 
-  #report(key: string, effects: Effects): void {
+  #report(key: string, turn: Turn, effects: Effects): void {
+    this.#alone.delete(key);
     if (this.#damaged.has(key)) return;
-    if (this.#damaged.size >= REPAIRS_MAX) this.#damaged.clear();
+    if (this.#damaged.size >= REPAIRS_MAX) {
+      // What is forgotten here the next count must find again.
+      this.#damaged.clear();
+      this.#alone.clear();
+      this.#records.tree.distrust();
+    }
     this.#damaged.add(key);
     effects.count('records_corrupt');
     effects.log('error', 'a record on disk failed its checksum', { group: this.#members.group, key });
     effects.endIncarnation(`record damaged in ${this.#members.group}`);
+    this.#floor.beginLife(turn, effects);
+    this.#onLifeEnded();
   }
 
   #finish(key: string, merged: KeyRecord | undefined, turn: Turn, effects: Effects): void {
     if (this.#records.read(turn, key) !== 'corrupt') {
       this.#damaged.delete(key);
+      this.#alone.delete(key);
       return;
     }
     if (turn.writesRefused !== null) effects.setTimer(REPAIR, REPAIR_RETRY_MS);

@@ -61,7 +61,7 @@ export class RecountedTree {
   }
 
   /** The record before and after a write, null where absent. */
-  replace(key: string, before: Counted | null, after: Counted): void {
+  replace(key: string, before: Counted | null, after: Counted | null): void {
     this.#census.replace(key, before, after);
     const recount = this.#recount;
     if (recount === undefined) return;

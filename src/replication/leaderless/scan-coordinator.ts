@@ -15,6 +15,7 @@ import type { Effects, ReplicaEvent, RequestHandle, Turn } from '../strategy.js'
 import { AnswerTimes } from './answer-times.js';
 import { checkReachable, requiredReplicas, type GroupMembers } from './group-members.js';
 import { RECORDS, RECORDS_END, usableRecord, type LocalRecords } from './local-records.js';
+import type { Floor } from './floor.js';
 import type { PeerCalls } from './peer-calls.js';
 import { ReadAnswers } from './read-answers.js';
 import { readContext } from './read-coordinator.js';
@@ -47,6 +48,8 @@ interface OpenScan {
   readonly asked: Set<NodeId>;
   readonly pages: Map<NodeId, Page>;
   waiting: number;
+  /** Replicas that gave no page because they are refilling. */
+  refilling: number;
 }
 
 /** Names of scans of this replica's own records: for its own requests and for a peer's. */
@@ -58,6 +61,7 @@ export class ScanCoordinator {
   readonly #records: LocalRecords;
   readonly #calls: PeerCalls;
   readonly #repair: RecordRepair;
+  readonly #floor: Floor;
   readonly #open = new Map<RequestHandle, OpenScan>();
   readonly #forPeers = new Map<string, { readonly peer: NodeId; readonly ask: FetchPage }>();
 
@@ -65,7 +69,14 @@ export class ScanCoordinator {
   /** No open scan asks a spare replica before this. */
   #speculateAtMs = Infinity;
 
-  constructor(members: GroupMembers, records: LocalRecords, calls: PeerCalls, repair: RecordRepair) {
+  constructor(
+    members: GroupMembers,
+    records: LocalRecords,
+    calls: PeerCalls,
+    repair: RecordRepair,
+    floor: Floor,
+  ) {
+    this.#floor = floor;
     this.#members = members;
     this.#records = records;
     this.#calls = calls;
@@ -93,6 +104,7 @@ export class ScanCoordinator {
       asked: new Set([this.#members.self]),
       pages: new Map(),
       waiting: 1,
+      refilling: 0,
     };
     this.#open.set(request.request, scan);
     effects.scan(SCAN + request.request, pageRange(operation), scan.limit);
@@ -146,7 +158,7 @@ export class ScanCoordinator {
     }
     const scan = this.#open.get(Number(scanned.scan.slice(SCAN.length)));
     if (scan === undefined) return;
-    const page = this.#pageOf(scanned, turn, effects);
+    const page = this.#floor.refilling ? 'refilling' : this.#pageOf(scanned, turn, effects);
     this.#answered(scan, this.#members.self, page, turn, effects);
   }
 
@@ -186,14 +198,24 @@ export class ScanCoordinator {
   }
 
   /** `page` is undefined where the replica could not give one. */
-  #answered(scan: OpenScan, replica: NodeId, page: Page | undefined, turn: Turn, effects: Effects): void {
+  #answered(
+    scan: OpenScan,
+    replica: NodeId,
+    page: Page | 'refilling' | undefined,
+    turn: Turn,
+    effects: Effects,
+  ): void {
     scan.waiting--;
     if (!this.#open.has(scan.request)) return;
-    if (page !== undefined) scan.pages.set(replica, page);
+    if (page === 'refilling') scan.refilling++;
+    if (page !== undefined && page !== 'refilling') scan.pages.set(replica, page);
     else if (scan.widenAtMs !== Infinity) this.#widen(scan, turn, effects);
     if (scan.pages.size >= scan.required) this.#reply(scan, turn, effects);
     else if (scan.waiting === 0) {
-      this.#fail(scan, effects, new TrefoilError('QuorumUnavailable', this.#shortfall(scan)));
+      const { pages, refilling, required } = scan;
+      const isRefilling = refilling > 0 && pages.size + refilling >= required;
+      const code = isRefilling ? 'ReplicasRefilling' : 'QuorumUnavailable';
+      this.#fail(scan, effects, new TrefoilError(code, this.#shortfall(scan)));
     }
   }
 
@@ -268,10 +290,13 @@ export class ScanCoordinator {
   }
 
   #pageResult(ask: FetchPage, scanned: Scanned, turn: Turn, effects: Effects): FetchPageResult {
+    const { sequence } = ask;
+    if (this.#floor.refilling)
+      return { type: 'fetch-page-result', sequence, status: 'refilling', entries: [], end: null };
     const page = this.#pageOf(scanned, turn, effects);
     return {
       type: 'fetch-page-result',
-      sequence: ask.sequence,
+      sequence,
       status: page === undefined ? 'corrupt' : 'found',
       entries: page === undefined ? [] : [...page.records],
       end: page?.end ?? null,
@@ -279,7 +304,8 @@ export class ScanCoordinator {
   }
 }
 
-function peerPage(answer: FetchPageResult | null): Page | undefined {
+function peerPage(answer: FetchPageResult | null): Page | 'refilling' | undefined {
+  if (answer?.status === 'refilling') return 'refilling';
   if (answer === null || answer.status === 'corrupt') return undefined;
   if (!answer.entries.every(([, bytes]) => usableRecord(bytes) !== undefined)) return undefined;
   return { records: new Map(answer.entries), end: answer.end };

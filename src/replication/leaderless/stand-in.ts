@@ -21,7 +21,8 @@ import type { PeerMessage } from '../../protocol/messages.js';
 import { checkRecord, decodeCheckedRecord, encodeRecord } from '../../protocol/record-codec.js';
 import type { Effects, Replica, ReplicaEvent, ReplicaSetup, ReplicaStatus, Turn } from '../strategy.js';
 import { HANDOFF, HintedHandoff, NO_BYTES } from './hinted-handoff.js';
-import { isKey, sameBytes, usableRecord } from './local-records.js';
+import { isKey, usableRecord } from './local-records.js';
+import { sameBytes } from './same-bytes.js';
 import { PeerCalls } from './peer-calls.js';
 import { SWEEP_MS } from './tuning.js';
 

@@ -11,6 +11,7 @@ import { expireSiblings } from '../../core/record.js';
 import { decodeCheckedRecord, encodeRecord } from '../../protocol/record-codec.js';
 import { ALL_LEAVES } from '../shared/hash-tree.js';
 import type { Effects, ReplicaEvent, Turn } from '../strategy.js';
+import type { Floor } from './floor.js';
 import type { GroupMembers } from './group-members.js';
 import { counted, RECORDS, RECORDS_END, type LocalRecords } from './local-records.js';
 import type { RecordRepair } from './record-repair.js';
@@ -25,6 +26,7 @@ export class TreeRecount {
   readonly #members: GroupMembers;
   readonly #records: LocalRecords;
   readonly #repair: RecordRepair;
+  readonly #floor: Floor;
   #from = '';
   /** After damage: no recount before this, and the pause after the next damage. */
   #notBeforeMs = 0;
@@ -33,10 +35,11 @@ export class TreeRecount {
   #toAsk = false;
   #turnOf = 0;
 
-  constructor(members: GroupMembers, records: LocalRecords, repair: RecordRepair) {
+  constructor(members: GroupMembers, records: LocalRecords, repair: RecordRepair, floor: Floor) {
     this.#members = members;
     this.#records = records;
     this.#repair = repair;
+    this.#floor = floor;
   }
 
   start(effects: Effects): void {
@@ -55,8 +58,13 @@ export class TreeRecount {
     else this.start(effects);
   }
 
-  scanned(scanned: Scanned, turn: Turn, effects: Effects): void {
-    if (scanned.damaged) return this.#damaged(turn, effects);
+  /** Says whether a tree is counted now that was not before. */
+  scanned(scanned: Scanned, turn: Turn, effects: Effects): boolean {
+    if (scanned.damaged) {
+      this.#damaged(turn, effects);
+      return false;
+    }
+    const before = this.#records.tree.current;
     const keys = scanned.entries.map(([stored]) => stored.slice(RECORDS.length));
     for (const key of keys) this.#tend(key, turn, effects);
     const end = scanned.more ? (keys.at(-1) ?? null) : null;
@@ -67,11 +75,12 @@ export class TreeRecount {
     if (chunk.next !== null) {
       this.#from = chunk.next;
       effects.setTimer(RECOUNT, PACED_CHUNK_PAUSE_MS);
-      return;
+      return false;
     }
     this.#pauseMs = RECOUNT_DAMAGED_MS;
     if (chunk.drifted) effects.count('tree_drifts');
     effects.setTimer(RECOUNT, RECOUNT_MS + turn.random.integer(RECOUNT_MS / 2));
+    return before === undefined && this.#records.tree.current !== undefined;
   }
 
   #readChunk(effects: Effects): void {
@@ -97,7 +106,8 @@ export class TreeRecount {
     const reachable = this.#members.peers.filter((peer) => turn.reachable(peer));
     const peer = reachable[this.#turnOf++ % Math.max(1, reachable.length)];
     this.#toAsk = peer === undefined;
-    if (peer !== undefined) effects.send(peer, { type: 'differing-leaves', leaves: ALL_LEAVES });
+    if (peer !== undefined)
+      effects.send(peer, { type: 'differing-leaves', round: 0, life: '', leaves: ALL_LEAVES });
   }
 
   #tend(key: string, turn: Turn, effects: Effects): void {
@@ -105,6 +115,8 @@ export class TreeRecount {
     if (local === 'corrupt') return this.#repair.begin(key, turn, effects);
     if (local === null || turn.writesRefused !== null) return;
     const record = decodeCheckedRecord(local);
+    this.#floor.noteContext(record.context, turn);
+    this.#records.note(record);
     const expired = expireSiblings(record, turn.wallMs);
     if (expired !== record) this.#records.write(effects, key, local, encodeRecord(expired));
   }

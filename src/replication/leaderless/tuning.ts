@@ -2,6 +2,7 @@
  * The intervals and windows of leaderless replication, in one place. They decide speed and load, never
  * correctness: the simulation runs with the same ones.
  */
+import { CLOCK_SKEW_MS_MAX, REQUEST_TIMEOUT_MS_MAX } from '../../core/limits.js';
 
 /** How often open operations are looked through for deadlines. */
 export const SWEEP_MS = 50;
@@ -82,3 +83,21 @@ export const REPAIR_ANSWER_MS_MAX = 1_000;
 
 /** Pause before records that could not be repaired are tried again. */
 export const REPAIR_RETRY_MS = 2_000;
+
+/** A pull round that got nothing for so long is given up; the next comparison begins another. */
+export const ROUND_STALLED_MS = 10_000;
+
+/** Ranges offered in a round that wait to be compared with the own keys in them; with one more the round is repeated. */
+export const OFFERED_RANGES_MAX = 64;
+
+/**
+ * How old a write is when no retry of it can come any more, by the clocks of two nodes: a request lives no longer than this, and
+ * clocks are taken to differ by no more than the bound on skew.
+ */
+export const RETRY_AGE_MS_MAX = REQUEST_TIMEOUT_MS_MAX + CLOCK_SKEW_MS_MAX;
+
+/** Pause between removals of what is no longer needed: longer than a retry may take to come. */
+export const PRUNE_MS = 150_000;
+
+/** How long after its life began a replica may speak for incarnations from before: nothing of theirs is on its way any more. */
+export const ORPHANS_AFTER_MS = 60_000;

@@ -18,12 +18,7 @@
  */
 import { TrefoilError } from '../../core/errors.js';
 import type { NodeId } from '../../core/ids.js';
-import {
-  CLOCK_SKEW_MS_MAX,
-  CONTEXT_DOTS_MAX,
-  REQUEST_TIMEOUT_MS_MAX,
-  SIBLINGS_WARNING,
-} from '../../core/limits.js';
+import { CONTEXT_DOTS_MAX, SIBLINGS_WARNING } from '../../core/limits.js';
 import {
   contextBound,
   dotsOfOperation,
@@ -34,13 +29,14 @@ import {
   type CausalContext,
   type KeyRecord,
 } from '../../core/record.js';
-import { covers, dominates, sameDot, type Dot } from '../../core/version-vector.js';
+import { covers, dominates, join, sameDot, type Dot } from '../../core/version-vector.js';
 import { isTyped } from '../../core/views.js';
 import { decodeContext, encodeContext } from '../../protocol/context-codec.js';
 import type { WriteOperation } from '../../protocol/messages.js';
 import { decodeCheckedRecord, encodeRecord } from '../../protocol/record-codec.js';
 import type { Effects, ReplicaEvent, RequestHandle, Turn } from '../strategy.js';
 import { explainWrite } from './explain.js';
+import type { Floor } from './floor.js';
 import { checkReachable, requiredReplicas, type GroupMembers } from './group-members.js';
 import type { HintedHandoff } from './hinted-handoff.js';
 import type { LocalRecords } from './local-records.js';
@@ -49,14 +45,8 @@ import type { PeerCalls } from './peer-calls.js';
 import type { RecordRepair } from './record-repair.js';
 import { shownCount } from './shown-values.js';
 import { StandIns } from './stand-ins.js';
-import { LOOK_ANSWER_MS_MAX, STORE_ANSWER_MS_MAX } from './tuning.js';
+import { LOOK_ANSWER_MS_MAX, RETRY_AGE_MS_MAX, STORE_ANSWER_MS_MAX } from './tuning.js';
 import { WriteTally } from './write-tally.js';
-
-/**
- * How long ago the first attempt of a retry may have been minted, by the clocks of two nodes: a request lives no
- * longer than this, and clocks are taken to differ by no more than the bound on skew.
- */
-const FIRST_ATTEMPT_AGE_MS_MAX = REQUEST_TIMEOUT_MS_MAX + CLOCK_SKEW_MS_MAX;
 
 type WriteRequest = Extract<ReplicaEvent, { readonly type: 'request' }> & {
   readonly operation: WriteOperation;
@@ -89,6 +79,7 @@ export class WriteCoordinator {
   readonly #calls: PeerCalls;
   readonly #hints: HintedHandoff;
   readonly #repair: RecordRepair;
+  readonly #floor: Floor;
   readonly #open = new Map<number, OpenWrite>();
   #nextToken = 1;
 
@@ -98,7 +89,9 @@ export class WriteCoordinator {
     calls: PeerCalls,
     hints: HintedHandoff,
     repair: RecordRepair,
+    floor: Floor,
   ) {
+    this.#floor = floor;
     this.#members = members;
     this.#records = records;
     this.#calls = calls;
@@ -116,7 +109,7 @@ export class WriteCoordinator {
     checkPolicy(this.#members.namespace, put.operation);
     const seen = context === null ? EMPTY_CONTEXT : decodeContext(key, context);
     const local = this.#admit(put, turn, effects);
-    if (put.operation.attempt === 0 && this.#canJudge(local.record, seen)) {
+    if (put.operation.attempt === 0 && this.#canJudge(local.record, seen, turn)) {
       this.#mint(put, seen, local, turn, effects);
       return;
     }
@@ -160,9 +153,12 @@ export class WriteCoordinator {
   }
 
   /** Whether the record holds what the writer's context needs. What a counter or a set takes away it must know itself. */
-  #canJudge(record: KeyRecord, seen: CausalContext): boolean {
-    if (isTyped(this.#members.namespace.conflict)) return dominates(record.context, contextBound(seen));
-    return seen.dots.every((dot) => covers(record.context, dot));
+  #canJudge(record: KeyRecord, seen: CausalContext, turn: Turn): boolean {
+    // What is absorbed and no longer in the record's context was seen, and superseded (docs/adr/0008).
+    const absorbed = this.#floor.absorbed(turn);
+    if (isTyped(this.#members.namespace.conflict))
+      return dominates(join(record.context, absorbed), contextBound(seen));
+    return seen.dots.every((dot) => covers(record.context, dot) || covers(absorbed, dot));
   }
 
   /** Brings the local copy up to what every reachable replica knows, then goes on. */
@@ -170,11 +166,11 @@ export class WriteCoordinator {
     const { key } = put.operation;
     const asked = this.#members.peers.filter((peer) => turn.reachable(peer));
     let waiting = asked.length;
-    let answered = 0;
+    const heard = { answered: 0, witnesses: 0 };
     const proceed = (turnNow: Turn, effectsNow: Effects): void => {
       try {
         const local = this.#admit(put, turnNow, effectsNow);
-        this.#afterLook(put, seen, local, answered, turnNow, effectsNow);
+        this.#afterLook(put, seen, local, heard, turnNow, effectsNow);
       } catch (error) {
         if (!(error instanceof TrefoilError)) throw error;
         effectsNow.reply(put.request, error);
@@ -184,7 +180,8 @@ export class WriteCoordinator {
     const deadlineMs = Math.min(put.deadlineMs, turn.monotonicMs + LOOK_ANSWER_MS_MAX);
     for (const peer of asked) {
       this.#calls.fetch(effects, peer, key, deadlineMs, (answer, turnNow, effectsNow) => {
-        if (answer !== null && answer.status !== 'corrupt') answered++;
+        if (answer !== null && answer.status !== 'corrupt') heard.answered++;
+        if (answer?.status === 'found' || answer?.status === 'absent') heard.witnesses++;
         if (answer?.record && turnNow.writesRefused === null) {
           this.#records.absorb(turnNow, effectsNow, key, answer.record);
         }
@@ -193,12 +190,15 @@ export class WriteCoordinator {
     }
   }
 
-  /** `answered`: how many of the others have said what they hold; a damaged copy says nothing. */
+  /**
+   * `answered`: how many of the others have said what they hold; a damaged copy says nothing. `witnesses`: those that would hold
+   * the operation if they ever had; one that is refilling may have lost it.
+   */
   #afterLook(
     put: WriteRequest,
     seen: CausalContext,
     local: LocalState,
-    answered: number,
+    { answered, witnesses }: { readonly answered: number; readonly witnesses: number },
     turn: Turn,
     effects: Effects,
   ): void {
@@ -216,23 +216,23 @@ export class WriteCoordinator {
       );
     }
     const silent = this.#members.peers.length - answered;
-    if (!this.#canJudge(local.record, seen) && (silent > 0 || isTyped(conflict))) {
+    if (!this.#canJudge(local.record, seen, turn) && (silent > 0 || isTyped(conflict))) {
       throw new TrefoilError(
         'QuorumUnavailable',
         `the replicas that answered have not seen all that the context has; ${silent} did not answer`,
       );
     }
     // Minted by one that hears too few, it would wait here until the first attempt is overwritten and forgotten elsewhere.
-    if (attempt > 0 && !sloppy && answered + 1 < this.#required(put)) {
+    if (attempt > 0 && !sloppy && witnesses + 1 < this.#required(put)) {
       throw new TrefoilError(
         'QuorumUnavailable',
-        `a retry must hear from ${this.#required(put) - 1} other replicas whether they know the first attempt; ${answered} answered`,
+        `a retry must hear from ${this.#required(put) - 1} other replicas whether they know the first attempt; ${witnesses} answered`,
       );
     }
     if (
       attempt > 0 &&
       !isTyped(conflict) &&
-      forgetsOperations(local.record, turn.wallMs - FIRST_ATTEMPT_AGE_MS_MAX)
+      forgetsOperations(local.record, turn.wallMs - RETRY_AGE_MS_MAX)
     ) {
       throw new TrefoilError(
         'OperationForgotten',
@@ -260,6 +260,7 @@ export class WriteCoordinator {
     const { self, peers, replicas, namespace } = this.#members;
     const { key } = put.operation;
     const bytes = encodeRecord(record);
+    this.#records.note(record);
     this.#records.write(effects, key, before.bytes, bytes);
 
     const token = this.#nextToken++;
