@@ -53,7 +53,11 @@ interface OpenRead {
   readonly answers: ReadAnswers;
   /** Of the local answer: whoever is told of it, or brought it, may hear so only when it is on disk here. */
   local: WriteMark;
-  readonly asked: Set<NodeId>;
+  /**
+   * The replicas that were asked, each with what it was known to have absorbed by then. What it has absorbed since says
+   * nothing of its answer, which may be older.
+   */
+  readonly asked: Map<NodeId, VersionVector>;
   /** The questions that await an answer, by whom they were put to. */
   readonly waiting: Map<NodeId, number>;
   replied: boolean;
@@ -117,7 +121,7 @@ export class ReadCoordinator {
       atLeast: atLeast === null ? [] : contextBound(decodeContext(key, atLeast)),
       answers: new ReadAnswers(),
       local: 0,
-      asked: new Set(),
+      asked: new Map([[this.#members.self, this.#floor.absorbed(turn)]]),
       waiting: new Map(),
       replied: false,
     };
@@ -208,7 +212,7 @@ export class ReadCoordinator {
   }
 
   #askPeer(read: OpenRead, peer: NodeId, turn: Turn, effects: Effects): void {
-    read.asked.add(peer);
+    read.asked.set(peer, this.#floor.seenBy(peer, turn));
     const askedMs = turn.monotonicMs;
     const untilMs = read.deadlineMs + LATE_ANSWER_MS_MAX;
     const call = this.#calls.fetch(effects, peer, read.key, untilMs, (answer, turnNow, effectsNow) => {
@@ -234,7 +238,7 @@ export class ReadCoordinator {
   #judge(read: OpenRead, turn: Turn, effects: Effects): void {
     if (read.answers.count >= read.required) {
       const merged = read.answers.merge();
-      if (this.#satisfies(read, merged, turn)) return this.#reply(read, merged, turn, effects);
+      if (satisfies(read, merged)) return this.#reply(read, merged, turn, effects);
       if (read.widenAtMs !== Infinity) this.#widen(read, turn, effects);
       if (read.waiting.size > 0) return;
       this.#fail(
@@ -251,16 +255,6 @@ export class ReadCoordinator {
     const code =
       refilling > 0 && count + refilling >= read.required ? 'ReplicasRefilling' : 'QuorumUnavailable';
     this.#fail(read, effects, new TrefoilError(code, this.#shortfall(read)));
-  }
-
-  /** Whether the answers have seen what the session has: their records say so, or what their replicas have absorbed. */
-  #satisfies(read: OpenRead, merged: MergedRead, turn: Turn): boolean {
-    if (dominates(merged.record.context, read.atLeast)) return true;
-    const seen = read.answers.tellers.map((replica) => this.#floor.seenBy(replica, turn));
-    return dominates(
-      seen.reduce((a, b) => join(a, b), merged.record.context),
-      read.atLeast,
-    );
   }
 
   #reply(read: OpenRead, merged: MergedRead, turn: Turn, effects: Effects): void {
@@ -336,6 +330,16 @@ export class ReadCoordinator {
     const also = refilling === 0 ? '' : `, ${refilling} lost records and are being refilled`;
     return `${count} of the ${read.required} replicas needed answered${also}`;
   }
+}
+
+/** Whether the answers have seen what the session has: their records say so, or what their replicas had absorbed. */
+function satisfies({ answers, asked, atLeast }: OpenRead, { record }: MergedRead): boolean {
+  if (dominates(record.context, atLeast)) return true;
+  const seen = answers.tellers.map((replica) => asked.get(replica) ?? []);
+  return dominates(
+    seen.reduce((a, b) => join(a, b), record.context),
+    atLeast,
+  );
 }
 
 /** Whether the spare replica's answer stood in for one that is still missing. */
