@@ -269,4 +269,31 @@ export const LEADERLESS_BUGS: readonly PlantedBug[] = [
     experiments: ['leaderless-sloppy-lost-disk'],
     seedsMax: 10, // caught in 22 of 22
   },
+  {
+    name: 'tombstone-dropped-by-age',
+    strategy: 'leaderless',
+    summary: 'a tombstone goes once it is old, whether or not every replica has absorbed it: what it deleted comes back',
+    file: 'src/core/record-pruning.ts',
+    edits: [['if (!dominates(prunable, record.context))', 'if (false)']],
+    experiments: ['leaderless-tombstones'],
+    seedsMax: 40,
+  },
+  {
+    name: 'floor-of-one',
+    strategy: 'leaderless',
+    summary: 'the floor is what this replica has absorbed: it forgets what others have not heard of yet',
+    file: 'src/replication/leaderless/floor.ts',
+    edits: [['floor = meet(floor, absorbed);', 'void absorbed;']],
+    experiments: ['leaderless-tombstones'],
+    seedsMax: 40,
+  },
+  {
+    name: 'refilling-replica-counts',
+    strategy: 'leaderless',
+    summary: 'a replica that lost its disk counts in the reads that it coordinates before it is refilled',
+    file: 'src/replication/leaderless/read-coordinator.ts',
+    edits: [["this.#floor.refilling ? 'refilling' : local", 'local']],
+    experiments: ['leaderless-lost-disk'],
+    seedsMax: 40,
+  },
 ];

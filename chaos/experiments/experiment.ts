@@ -16,6 +16,7 @@ import { stringify } from 'yaml';
 import { z } from 'zod';
 import { parseClusterConfig, type ClusterConfig } from '../../src/cluster/config.js';
 import { TrefoilError } from '../../src/core/errors.js';
+import type { ReplicaPace } from '../../src/replication/strategy.js';
 import { nodesOf, type Fault, type FaultName } from '../faults/fault.js';
 import { drawnFaultSchema, faultSchema, range } from '../faults/fault-schema.js';
 import { CHECK_NAMES, CHECKS_OF } from '../run/check-names.js';
@@ -35,6 +36,14 @@ const experimentSchema = z.strictObject({
     nodes: z.number().int().min(1).max(9).default(3),
     /** Zone of each node in turn, where placement shall know. */
     zones: z.array(z.string()).optional(),
+    /** Other intervals of the background work than the nodes' own, so that a short run sees it happen. */
+    pace: z
+      .strictObject({
+        compareMs: z.number().min(50).optional(),
+        pruneMs: z.number().min(50).optional(),
+        retryAgeMs: z.number().min(50).optional(),
+      })
+      .prefault({}),
     namespaces: z.array(z.record(z.string(), z.unknown())).min(1),
   }),
   workload: z.strictObject({
@@ -116,6 +125,12 @@ export function checkExperiment(value: unknown, file: string): Experiment {
 /** Names of the nodes of an experiment, in order. */
 export function nodeNames(experiment: Experiment): string[] {
   return Array.from({ length: experiment.cluster.nodes }, (_, i) => `n${String(i + 1)}`);
+}
+
+/** The intervals that an experiment sets, and no others. */
+export function paceOf({ cluster }: Experiment): Partial<ReplicaPace> {
+  const set = Object.entries(cluster.pace).filter(([, ms]) => ms !== undefined);
+  return Object.fromEntries(set) as Partial<ReplicaPace>;
 }
 
 /** The text of the cluster config that an experiment's cluster starts with. */

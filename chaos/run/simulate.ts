@@ -17,7 +17,7 @@ import type { TraceRecorder } from '../../src/simulation/trace.js';
 import type { GroupCopies } from '../../src/simulation/copies.js';
 import type { Validity } from '../checkers/verdict.js';
 import { eventLoopTurns } from '../event-loop.js';
-import { clusterConfigText, type Experiment } from '../experiments/experiment.js';
+import { clusterConfigText, paceOf, type Experiment } from '../experiments/experiment.js';
 import { beginFault, isInstant, type EndFault } from '../faults/apply-fault.js';
 import type { Fault } from '../faults/fault.js';
 import type { HistoryEvent } from '../history/history.js';
@@ -100,6 +100,7 @@ class Run {
     this.#cluster = new SimulatedCluster({
       seed,
       config: clusterConfigText(experiment),
+      pace: paceOf(experiment),
       turns: eventLoopTurns,
       drain: () => new Promise((resolve) => setImmediate(resolve)),
       ...(trace === undefined ? {} : { trace }),
