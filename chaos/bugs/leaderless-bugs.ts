@@ -272,7 +272,8 @@ export const LEADERLESS_BUGS: readonly PlantedBug[] = [
   {
     name: 'tombstone-dropped-by-age',
     strategy: 'leaderless',
-    summary: 'a tombstone goes once it is old, whether or not every replica has absorbed it: what it deleted comes back',
+    summary:
+      'a tombstone goes once it is old, whether or not every replica has absorbed it: what it deleted comes back',
     file: 'src/core/record-pruning.ts',
     edits: [['if (!dominates(prunable, record.context))', 'if (false)']],
     experiments: ['leaderless-tombstones'],

@@ -16,7 +16,6 @@ import { stringify } from 'yaml';
 import { z } from 'zod';
 import { parseClusterConfig, type ClusterConfig } from '../../src/cluster/config.js';
 import { TrefoilError } from '../../src/core/errors.js';
-import type { ReplicaPace } from '../../src/replication/strategy.js';
 import { nodesOf, type Fault, type FaultName } from '../faults/fault.js';
 import { drawnFaultSchema, faultSchema, range } from '../faults/fault-schema.js';
 import { CHECK_NAMES, CHECKS_OF } from '../run/check-names.js';
@@ -125,12 +124,6 @@ export function checkExperiment(value: unknown, file: string): Experiment {
 /** Names of the nodes of an experiment, in order. */
 export function nodeNames(experiment: Experiment): string[] {
   return Array.from({ length: experiment.cluster.nodes }, (_, i) => `n${String(i + 1)}`);
-}
-
-/** The intervals that an experiment sets, and no others. */
-export function paceOf({ cluster }: Experiment): Partial<ReplicaPace> {
-  const set = Object.entries(cluster.pace).filter(([, ms]) => ms !== undefined);
-  return Object.fromEntries(set) as Partial<ReplicaPace>;
 }
 
 /** The text of the cluster config that an experiment's cluster starts with. */

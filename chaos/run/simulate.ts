@@ -12,12 +12,12 @@
 import { performance } from 'node:perf_hooks';
 import { TrefoilError } from '../../src/core/errors.js';
 import type { Database } from '../../src/client/api.js';
-import { SimulatedCluster } from '../../src/simulation/cluster.js';
+import { SimulatedCluster, type SimulatedClusterOptions } from '../../src/simulation/cluster.js';
 import type { TraceRecorder } from '../../src/simulation/trace.js';
 import type { GroupCopies } from '../../src/simulation/copies.js';
 import type { Validity } from '../checkers/verdict.js';
 import { eventLoopTurns } from '../event-loop.js';
-import { clusterConfigText, paceOf, type Experiment } from '../experiments/experiment.js';
+import { clusterConfigText, type Experiment } from '../experiments/experiment.js';
 import { beginFault, isInstant, type EndFault } from '../faults/apply-fault.js';
 import type { Fault } from '../faults/fault.js';
 import type { HistoryEvent } from '../history/history.js';
@@ -314,4 +314,10 @@ class Run {
   #nowMs(): number {
     return this.#cluster.simulation.nowMs() - this.#beganMs;
   }
+}
+
+/** The intervals that an experiment sets, and no others. */
+function paceOf({ cluster }: Experiment): NonNullable<SimulatedClusterOptions['pace']> {
+  const set = Object.entries(cluster.pace).filter(([, ms]) => ms !== undefined);
+  return Object.fromEntries(set) as NonNullable<SimulatedClusterOptions['pace']>;
 }

@@ -32,7 +32,7 @@ describe('an experiment', () => {
     expect(smallExperiment()).toEqual({
       name: 'small',
       summary: 'as small as can be',
-      cluster: { nodes: 3, namespaces: [{ name: 'data', strategy: 'leaderless', partitions: 2 }] },
+      cluster: { nodes: 3, pace: {}, namespaces: [{ name: 'data', strategy: 'leaderless', partitions: 2 }] },
       workload: {
         name: 'siblings',
         namespace: 'data',

@@ -36,6 +36,11 @@ export class LocalRecords {
   readonly tree = new RecountedTree();
   /** A tombstone beside values was written or met since the last pass that removes such ones: no count has them. */
   mixed = false;
+  /**
+   * Keys whose copy was found damaged and is not repaired yet: corrupt, whatever a read of them gives now. A medium that
+   * flips bits now and then would else let a write in, which the repair under way, with older answers, then overwrites.
+   */
+  readonly damaged = new Set<string>();
   readonly #floor: Floor;
 
   constructor(floor: Floor) {
@@ -43,6 +48,11 @@ export class LocalRecords {
   }
 
   read(turn: Turn, key: string): LocalCopy {
+    return this.damaged.has(key) ? 'corrupt' : this.readStored(turn, key);
+  }
+
+  /** What the store gives, also of a key that is being repaired. */
+  readStored(turn: Turn, key: string): LocalCopy {
     const stored = turn.read(RECORDS + key);
     if (stored === undefined) return null;
     return stored !== 'damaged' && checkRecord(stored) ? stored : 'corrupt';

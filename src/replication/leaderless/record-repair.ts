@@ -23,8 +23,6 @@ export class RecordRepair {
   readonly #members: GroupMembers;
   readonly #records: LocalRecords;
   readonly #calls: PeerCalls;
-  /** Keys found damaged and not yet restored. */
-  readonly #damaged = new Set<string>();
   readonly #running = new Set<string>();
   /** Damaged keys that no other replica holds anything of: there is nothing to repair them from. */
   readonly #alone = new Set<string>();
@@ -47,12 +45,12 @@ export class RecordRepair {
 
   /** Keys known to be damaged here. */
   get size(): number {
-    return this.#damaged.size;
+    return this.#records.damaged.size;
   }
 
   /** Whether a key is damaged of which others may hold something that is not here. */
   get pending(): boolean {
-    return this.#damaged.size > this.#alone.size;
+    return this.#records.damaged.size > this.#alone.size;
   }
 
   /** Starts to repair a key, unless that is under way. */
@@ -85,7 +83,7 @@ export class RecordRepair {
           this.#running.delete(key);
           if (answers >= this.#answersNeeded) {
             const alone = merged === undefined && answers === this.#members.peers.length;
-            if (alone && this.#damaged.has(key)) this.#alone.add(key);
+            if (alone && this.#records.damaged.has(key)) this.#alone.add(key);
             this.#finish(key, merged, turnNow, effectsNow);
           } else effectsNow.setTimer(REPAIR, REPAIR_RETRY_MS);
         },
@@ -95,7 +93,7 @@ export class RecordRepair {
 
   /** Tries again what could not be repaired. */
   resume(turn: Turn, effects: Effects): void {
-    for (const key of [...this.#damaged]) this.begin(key, turn, effects);
+    for (const key of [...this.#records.damaged]) this.begin(key, turn, effects);
   }
 
   /** Of the N - 1 others: any so many have one among them that holds a write which W confirmed. */
@@ -105,14 +103,14 @@ export class RecordRepair {
 
   #report(key: string, turn: Turn, effects: Effects): void {
     this.#alone.delete(key);
-    if (this.#damaged.has(key)) return;
-    if (this.#damaged.size >= REPAIRS_MAX) {
+    if (this.#records.damaged.has(key)) return;
+    if (this.#records.damaged.size >= REPAIRS_MAX) {
       // What is forgotten here the next count must find again.
-      this.#damaged.clear();
+      this.#records.damaged.clear();
       this.#alone.clear();
       this.#records.tree.distrust();
     }
-    this.#damaged.add(key);
+    this.#records.damaged.add(key);
     effects.count('records_corrupt');
     effects.log('error', 'a record on disk failed its checksum', { group: this.#members.group, key });
     effects.endIncarnation(`record damaged in ${this.#members.group}`);
@@ -121,8 +119,9 @@ export class RecordRepair {
   }
 
   #finish(key: string, merged: KeyRecord | undefined, turn: Turn, effects: Effects): void {
-    if (this.#records.read(turn, key) !== 'corrupt') {
-      this.#damaged.delete(key);
+    // Nothing was written meanwhile: what can be read again is what was there.
+    if (this.#records.readStored(turn, key) !== 'corrupt') {
+      this.#records.damaged.delete(key);
       this.#alone.delete(key);
       return;
     }
@@ -130,7 +129,7 @@ export class RecordRepair {
     // Nobody else holds the key: the damaged copy is all there is, and stays.
     if (merged === undefined || turn.writesRefused !== null) return;
     this.#records.restore(effects, key, merged);
-    this.#damaged.delete(key);
+    this.#records.damaged.delete(key);
     effects.count('records_repaired');
     effects.log('info', 'a damaged record was repaired from another replica', {
       group: this.#members.group,
