@@ -319,5 +319,5 @@ class Run {
 /** The intervals that an experiment sets, and no others. */
 function paceOf({ cluster }: Experiment): NonNullable<SimulatedClusterOptions['pace']> {
   const set = Object.entries(cluster.pace).filter(([, ms]) => ms !== undefined);
-  return Object.fromEntries(set) as NonNullable<SimulatedClusterOptions['pace']>;
+  return Object.fromEntries(set);
 }

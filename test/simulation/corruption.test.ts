@@ -57,7 +57,7 @@ describe('a flipped byte', () => {
     const { network } = cluster.world;
     network.block('n3', 'n1');
     const steady = cluster.world.disk('n1').impose({ flipRate: 1 });
-    await expect(cluster.settle(n1.get('k', { read: 'one', timeoutMs: 300 }))).resolves.toMatchObject({
+    await expect(cluster.settle(n1.get('k', { read: 'one' }))).resolves.toMatchObject({
       values: ['v'],
     });
     steady();
