@@ -169,6 +169,11 @@ describe('session guarantees, each on its own', () => {
     ['the own write is not read', ['a w x 1', 'a r x -'], ['read-your-writes']],
     ['an older own write is read', ['a w x 1', 'a w x 2', 'a r x 1'], ['read-your-writes']],
     ['reads go back', ['a w x 1', 'a w x 2', 'b r x 2', 'b r x 1'], ['monotonic-reads']],
+    [
+      'reads go back from a write that timed out',
+      ['a w x 1', 'a w? x 2', 'b r x 2', 'b r x 1'],
+      ['monotonic-reads'],
+    ],
     ['reads go back to nothing', ['a w x 1', 'b r x 1', 'b r x -'], ['monotonic-reads']],
     ['the first of two writes is missed', ['a w x 1', 'a w y 2', 'b r y 2', 'b r x -'], ['monotonic-writes']],
     [

@@ -83,6 +83,8 @@ class SessionJudge {
 
   verdict(): Verdict {
     for (const members of this.#history.chains) for (const number of members) this.#track(number);
+    for (const [number, node] of this.#history.nodes.entries())
+      if (node.position === 0) this.#follow(number, node);
     for (const members of this.#history.chains) this.#judge(members);
     if (this.#broken !== undefined) return this.#broken;
     const sorted = this.#graph.sorted();
@@ -108,6 +110,13 @@ class SessionJudge {
     if (before !== undefined) this.#graph.add(before, number, SESSION);
     if (node.source >= 0) this.#graph.add(node.source, number, READS_FROM);
     add(this.#wrote[node.chain], node, number);
+  }
+
+  /** A detached write is in no chain, and comes after its process's earlier writes of the key all the same. */
+  #follow(number: number, { chain, key, previous }: RegisterNode): void {
+    if (previous < 0) return;
+    for (const before of lastBefore(this.#wrote[chain]?.get(key), this.#positionOf(previous) + 1))
+      this.#graph.add(before, number, SESSION);
   }
 
   #judge(members: readonly number[]): void {
