@@ -19,7 +19,7 @@ import { TrefoilError } from '../../src/core/errors.js';
 import { nodesOf, type Fault, type FaultName } from '../faults/fault.js';
 import { drawnFaultSchema, faultSchema, range } from '../faults/fault-schema.js';
 import { CHECK_NAMES, CHECKS_OF } from '../run/check-names.js';
-import { WORKLOAD_NAMES } from '../workloads/workload-names.js';
+import { PHOTO_NAMESPACES, POLICIES_OF, WORKLOAD_NAMES } from '../workloads/workload-names.js';
 import { tell, tellIssue } from './tell-issue.js';
 import { readYaml, type Path } from './yaml-lines.js';
 
@@ -185,10 +185,30 @@ function clusterProblems(experiment: Experiment): Problem[] {
     });
   }
   const { namespace } = experiment.workload;
-  const known = config.namespaces.map(({ name }) => name);
-  if (known.includes(namespace as (typeof known)[number])) return [];
-  const reason = `${namespace} is none of the cluster's namespaces (${known.join(', ')})`;
+  const used = config.namespaces.find(({ name }) => name === namespace);
+  if (used !== undefined) return workloadProblems(experiment, config, used);
+  const known = config.namespaces.map(({ name }) => name).join(', ');
+  const reason = `${namespace} is none of the cluster's namespaces (${known})`;
   return [{ path: ['workload', 'namespace'], reason }];
+}
+
+/** A workload on a namespace that cannot take its operations would tell of broken promises where there are none. */
+function workloadProblems(
+  { workload }: Experiment,
+  config: ClusterConfig,
+  used: ClusterConfig['namespaces'][number],
+): Problem[] {
+  const policies = POLICIES_OF[workload.name];
+  if (!policies.includes(used.conflict)) {
+    const reason = `the workload ${workload.name} is for conflict: ${policies.join(' or ')}, and ${used.name} has ${used.conflict}`;
+    return [{ path: ['workload', 'namespace'], reason }];
+  }
+  if (workload.name !== 'photos') return [];
+  const known: readonly string[] = config.namespaces.map(({ name }) => name);
+  const missing = PHOTO_NAMESPACES.filter((name) => !known.includes(name));
+  if (missing.length === 0) return [];
+  const reason = `the workload photos is for namespaces ${PHOTO_NAMESPACES.join(', ')}; there is no ${missing.join(', no ')}`;
+  return [{ path: ['cluster', 'namespaces'], reason }];
 }
 
 function scheduleProblems(fault: Fault, experiment: Experiment): string[] {

@@ -1,4 +1,6 @@
 /** The workloads by name; `workloads.ts` has what they do. Apart, so that a schema need not load the SDK. */
+import type { ConflictPolicy } from '../../src/core/views.js';
+
 export const WORKLOAD_NAMES = [
   'siblings',
   'register',
@@ -10,3 +12,17 @@ export const WORKLOAD_NAMES = [
 ] as const;
 
 export type WorkloadName = (typeof WORKLOAD_NAMES)[number];
+
+/** Policies under which the operations of a workload mean something, of its namespace; to a namespace of another policy they are errors. */
+export const POLICIES_OF: Readonly<Record<WorkloadName, readonly ConflictPolicy[]>> = {
+  siblings: ['siblings'],
+  register: ['lww'],
+  counter: ['counter'],
+  set: ['set'],
+  'list-append': ['siblings', 'lww'],
+  bank: ['siblings', 'lww'],
+  photos: ['siblings'],
+};
+
+/** The namespaces that the photo store has, by these names. */
+export const PHOTO_NAMESPACES = ['photos', 'features', 'users'] as const;

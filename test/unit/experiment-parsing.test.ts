@@ -108,6 +108,16 @@ describe('what is refused, with its line', () => {
       "x.yaml:7: workload.namespace: dota is none of the cluster's namespaces (data)",
     ],
     [
+      'a workload whose operations the namespace refuses',
+      changed('name: siblings', 'name: counter'),
+      'x.yaml:7: workload.namespace: the workload counter is for conflict: counter, and data has siblings',
+    ],
+    [
+      'photos without the namespaces of their store',
+      changed('name: siblings', 'name: photos'),
+      'x.yaml:5: cluster.namespaces: the workload photos is for namespaces photos, features, users; there is no photos, no features, no users',
+    ],
+    [
       'what the cluster config refuses',
       changed('strategy: leaderless', 'strategy: leaderles'),
       'x.yaml:6: cluster.namespaces.0: namespace data: strategy must be leaderless, not "leaderles" (did you mean leaderless?)',
