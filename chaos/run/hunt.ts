@@ -3,9 +3,9 @@
  * is shrunk and written to a file that replays it.
  */
 import { join } from 'node:path';
-import { mkdirSync, writeFileSync } from 'node:fs';
 import type { Experiment } from '../experiments/experiment.js';
 import { failedCheck } from './failed-check.js';
+import { makeFolder, writeText } from './result-files.js';
 import { WorkerPool } from './worker-pool.js';
 import type { WorkerAnswer } from './worker-messages.js';
 
@@ -47,7 +47,7 @@ export interface HuntReport {
   readonly runs: number;
   readonly operations: number;
   readonly virtualMs: number;
-  /** Processor time that the runs took, summed over the processes. */
+  /** Real time that the runs took, summed over the processes; shrinking is not in it. */
   readonly runMs: number;
   readonly failures: readonly FoundFailure[];
   /** Runs of which a check could not tell. */
@@ -134,7 +134,8 @@ class Hunt {
     this.#failures.push({ ...found, file: null });
     if (folder === null || !shrinks) return;
     this.#tell();
-    const file = await shrinkToFile(this.#pool, { experiment, seed, bug, check, folder });
+    const file = await shrinkToFile(this.#pool, { experiment, seed, bug, check, folder }).catch(() => null);
+    // A full disk costs the file, and not what was found.
     this.#failures[place] = { ...found, file };
   }
 
@@ -156,7 +157,7 @@ function failureOf(answer: WorkerAnswer): FailedRun | undefined {
   return failed && { check: failed.name, reason: failed.verdict.reason, shrinks: true };
 }
 
-/** Shrinks a seed that failed, and writes what is left. Null where it did not fail again. */
+/** Shrinks a seed that failed, and writes what is left. Null where it did not fail again; rejects with `BadRequest` where it cannot be written. */
 export async function shrinkToFile(
   pool: WorkerPool,
   options: {
@@ -173,8 +174,8 @@ export async function shrinkToFile(
   const answer = await pool.do({ type: 'shrink', ...what, runsMax: SHRINK_RUNS_MAX });
   if (answer.type !== 'shrunk') return null;
   const name = [experiment.name, String(seed), ...(bug === null ? [] : [bug])].join('-');
-  mkdirSync(folder, { recursive: true });
   const file = join(folder, `${name}.failure.json`);
-  writeFileSync(file, answer.failure);
+  makeFolder(folder);
+  writeText(file, answer.failure);
   return file;
 }

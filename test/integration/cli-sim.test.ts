@@ -170,7 +170,7 @@ describe('a hunt', () => {
     const { code, stdout } = await sim('hunt', calm, '--runs', '3', '--seed', '7', '--twice');
     expect(code).toBe(0);
     expect(stdout).toMatch(
-      /^3 runs of 1 experiment from seed 7, \d+ operations, .* times faster a process\nevery promise held\n$/,
+      /^3 runs of 1 experiment from seed 7, \d+ operations, .* times faster in each process\nevery promise held\n$/,
     );
   });
 
@@ -221,6 +221,22 @@ describe('what cannot be done is exit code 2, with help', () => {
     const { code, stderr, stdout } = await sim(...args);
     expect([code, stdout]).toEqual([2, '']);
     expect(stderr).toMatch(said);
+  });
+
+  it('two experiments of one name', async () => {
+    const { code, stderr } = await sim('hunt', calm, calm, '--runs', '1', '--out', folder);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/two experiments are called calm/);
+  });
+
+  it.each([
+    ['a hunt', ['hunt', '--runs', '1', '--out']],
+    ['a history', ['run', '--history']],
+  ])('a place that cannot be written, for %s', async (_what, [command = '', ...options]) => {
+    // A file stands where a folder would have to be.
+    const { code, stderr } = await sim(command, calm, ...options, join(calm, 'place'));
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^error: BadRequest: cannot write /);
   });
 
   it('a file of another kind', async () => {

@@ -3,11 +3,12 @@
  * is a terminal. Exit code 1 when something was found; 130 where it was interrupted, with what was found until then.
  */
 import cliProgress from 'cli-progress';
-import { mkdirSync } from 'node:fs';
 import type { CommandModule } from 'yargs';
 import { bugNamed } from '../../../chaos/bugs/bugs.js';
 import { experimentNames, loadExperiment } from '../../../chaos/experiments/library.js';
 import { hunt, type FoundFailure, type HuntReport } from '../../../chaos/run/hunt.js';
+import { makeFolder } from '../../../chaos/run/result-files.js';
+import { TrefoilError } from '../../core/errors.js';
 import { cliContext, type CliContext } from '../context.js';
 import { EXIT, endWith } from '../exit-codes.js';
 import { wholeNumberOption } from '../photos-options.js';
@@ -63,7 +64,8 @@ export const simHuntCommand: CommandModule<object, HuntArguments> = {
     const asked = argv.experiments.length > 0 ? argv.experiments : ofBug;
     const named = asked.length > 0 ? asked : experimentNames();
     const experiments = named.map((name) => lasting(loadExperiment(name), minutes));
-    mkdirSync(out, { recursive: true });
+    assertApart(experiments.map(({ name }) => name));
+    makeFolder(out);
     const total = runs * experiments.length;
     const bar = progressBar(context, total);
     const interruption = listenForInterruption();
@@ -103,6 +105,13 @@ export const simHuntCommand: CommandModule<object, HuntArguments> = {
   },
 };
 
+/** Failures and their files are told by name and seed: two experiments of one name could not be told apart. */
+function assertApart(names: readonly string[]): void {
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined)
+    throw new TrefoilError('BadRequest', `two experiments are called ${twice}: hunt each name once`);
+}
+
 function summaryLines(
   { runs, operations, virtualMs, runMs, failures, unknown, interrupted }: HuntReport,
   asked: { readonly experiments: number; readonly fromSeed: number; readonly total: number },
@@ -112,7 +121,7 @@ function summaryLines(
     ...unknown.map((where) => `${where}: a check could not tell`),
     ...(interrupted ? [`interrupted after ${formatCount(runs)} of ${formatCount(total)} runs`] : []),
     `${counted(runs, 'run')} of ${counted(experiments, 'experiment')} from seed ${String(fromSeed)}, ` +
-      `${formatCount(operations)} operations, ${speedText(virtualMs, runMs)} a process`,
+      `${formatCount(operations)} operations, ${speedText(virtualMs, runMs)} in each process`,
     failures.length > 0
       ? `${formatCount(failures.length)} of them broke a promise`
       : runs === 0

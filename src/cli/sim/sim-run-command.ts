@@ -2,18 +2,18 @@
  * `trefoil sim run EXPERIMENT`: one run of one seed, told in full. Exit code 0 when every promise held, 1 when one did
  * not (then a failure file is written), 2 when a check could not tell.
  */
-import { writeFileSync } from 'node:fs';
 import type { CommandModule } from 'yargs';
 import { loadExperiment } from '../../../chaos/experiments/library.js';
 import { bugNamed } from '../../../chaos/bugs/bugs.js';
 import { failedCheck } from '../../../chaos/run/failed-check.js';
 import { shrinkToFile } from '../../../chaos/run/hunt.js';
+import { writeText } from '../../../chaos/run/result-files.js';
 import { WorkerPool } from '../../../chaos/run/worker-pool.js';
 import { TrefoilError } from '../../core/errors.js';
 import { cliContext } from '../context.js';
 import { EXIT, endWith } from '../exit-codes.js';
 import { lasting, minutesOption, runLines, seedOption } from './sim-options.js';
-import { tracedBy, writePage } from './write-trace.js';
+import { tracedBy } from './write-trace.js';
 
 /** What `trefoil sim run` runs where nothing is named: one with a bit of everything. */
 const EXPERIMENT_DEFAULT = 'leaderless-everything';
@@ -75,11 +75,11 @@ export const simRunCommand: CommandModule<object, RunArguments> = {
         throw new TrefoilError('Internal', answer.type === 'error' ? answer.message : 'no answer');
       }
       const { summary } = answer;
-      if (history !== undefined && answer.history !== null) writeFileSync(history, answer.history);
+      if (history !== undefined && answer.history !== null) writeText(history, answer.history);
       // Recorded in a run of its own: that it is the same one, its hash says.
       if (trace !== undefined) {
         const { page } = await tracedBy({ type: 'trace', experiment, seed, bug }, bug);
-        writePage(trace, page);
+        writeText(trace, page);
       }
       const failed = failedCheck(summary);
       const file =

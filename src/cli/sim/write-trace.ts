@@ -1,5 +1,5 @@
 /** Makes the page of a run in a worker process, where a planted bug can be, writes it and says where it is. */
-import { writeFileSync } from 'node:fs';
+import { writeText } from '../../../chaos/run/result-files.js';
 import { WorkerPool } from '../../../chaos/run/worker-pool.js';
 import type { WorkerWork } from '../../../chaos/run/worker-messages.js';
 import { TrefoilError } from '../../core/errors.js';
@@ -19,7 +19,7 @@ export async function writeTrace(
   { bug, out }: WriteTraceOptions,
 ): Promise<void> {
   const { summary, page } = await tracedBy(work, bug);
-  writePage(out, page);
+  writeText(out, page);
   if (context.json) {
     const { verdict, traceHash } = summary;
     context.printJson({ page: out, verdict, traceHash });
@@ -38,14 +38,5 @@ export async function tracedBy(
     throw new TrefoilError('Internal', answer.type === 'error' ? answer.message : 'no answer');
   } finally {
     pool.close();
-  }
-}
-
-/** Throws `BadRequest` where the file cannot be written. */
-export function writePage(file: string, page: string): void {
-  try {
-    writeFileSync(file, page);
-  } catch (error) {
-    throw new TrefoilError('BadRequest', `cannot write ${file}: ${(error as Error).message}`);
   }
 }
