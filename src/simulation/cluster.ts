@@ -276,11 +276,19 @@ export class SimulatedCluster {
     return this.copies().flatMap(differences);
   }
 
-  /** Runs until all replicas agree. Rejects with `Timeout`, which names what still differs. */
+  /** What stand-ins still keep for replicas, for people: the replicas may agree because none of them has it. */
+  heldBack(): string[] {
+    return this.names.flatMap((name) => {
+      const held = this.running(name) ? (this.node(name).status().gauges['standInHints'] ?? 0) : 0;
+      return held > 0 ? [`${name} keeps ${String(held)} records for others`] : [];
+    });
+  }
+
+  /** Runs until all replicas agree and have what was kept for them. Rejects with `Timeout`, which names what still differs. */
   async converge(limitMs: number): Promise<void> {
     const untilMs = this.simulation.nowMs() + limitMs;
     for (;;) {
-      const left = this.disagreements();
+      const left = [...this.disagreements(), ...this.heldBack()];
       if (left.length === 0) return;
       if (this.simulation.nowMs() >= untilMs) {
         const shown = left.slice(0, DIFFERENCES_SHOWN_MAX).join('; ');
