@@ -1,6 +1,7 @@
 /** The experiments that come with Trefoil, and how a command line names one: by its name, or by a file. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { didYouMean } from '../../src/cluster/did-you-mean.js';
 import { TrefoilError } from '../../src/core/errors.js';
 import { parseExperiment, type Experiment } from './experiment.js';
 
@@ -20,7 +21,9 @@ export function loadExperiment(nameOrPath: string): Experiment {
   const isPath = /[/\\]|\.ya?ml$/.test(nameOrPath);
   const path = isPath ? nameOrPath : `${FOLDER}${nameOrPath}.yaml`;
   if (!existsSync(path)) {
-    const what = isPath ? `there is no file ${nameOrPath}` : `there is no experiment ${nameOrPath}`;
+    const what = isPath
+      ? `there is no file ${nameOrPath}`
+      : `there is no experiment ${nameOrPath}${didYouMean(nameOrPath, experimentNames())}`;
     throw new TrefoilError('BadRequest', `${what}; trefoil sim list names those that come along`);
   }
   return parseExperiment(readFileSync(path, 'utf8'), isPath ? nameOrPath : `${nameOrPath}.yaml`);

@@ -56,8 +56,16 @@ const KINDS = {
 
 export const FAULT_NAMES = Object.keys(KINDS) as FaultName[];
 
+/** Faults that do something in no time at all: the others would do nothing, so they say how long. */
+const SUDDEN: readonly FaultName[] = ['crash', 'power-cut', 'restart', 'lost-disk', 'reset', 'rotten-record'];
+
 const kinds = FAULT_NAMES.map((fault) =>
-  z.strictObject({ fault: z.literal(fault), atMs: ms, forMs: ms.default(0), ...KINDS[fault] }),
+  z.strictObject({
+    fault: z.literal(fault),
+    atMs: ms,
+    forMs: SUDDEN.includes(fault) ? ms.default(0) : ms,
+    ...KINDS[fault],
+  }),
 );
 
 export const faultSchema = z.discriminatedUnion('fault', kinds as never) as unknown as z.ZodType<Fault>;

@@ -57,6 +57,11 @@ describe('an experiment', () => {
     ]);
   });
 
+  it('says how long a fault lasts that does nothing in no time', () => {
+    const text = 'faults:\n  schedule:\n    - { fault: pause, node: n2, atMs: 5 }\n';
+    expect(() => smallExperiment(text)).toThrow(/faults\.schedule\.0.*forMs/);
+  });
+
   it('is the same after a way through a file of results', () => {
     const experiment = loadExperiment('leaderless-everything');
     expect(checkExperiment(JSON.parse(JSON.stringify(experiment)), 'a file')).toEqual(experiment);
@@ -163,7 +168,7 @@ describe('what is refused, with its line', () => {
 
   const fault = (where: 'draw' | 'schedule', text: string): string =>
     refusal(
-      `${SMALL_EXPERIMENT}faults:\n  ${where}:\n    - { fault: lossy, ${where === 'draw' ? '' : 'atMs: 1, '}rate: ${where === 'draw' ? '[0, 1]' : '0.1'} }\n    - { ${text} }\n`,
+      `${SMALL_EXPERIMENT}faults:\n  ${where}:\n    - { fault: lossy, ${where === 'draw' ? '' : 'atMs: 1, forMs: 9, '}rate: ${where === 'draw' ? '[0, 1]' : '0.1'} }\n    - { ${text} }\n`,
     );
 
   it.each([
@@ -186,20 +191,26 @@ describe('what is refused, with its line', () => {
   const NOBODY = 'there is no node n4 (they are n1, n2, n3)';
 
   it.each([
-    ['fault: pause, atMs: 1', 'x.yaml:12: faults.schedule.1.node: is missing'],
-    ['fault: pause, node: n1', 'x.yaml:12: faults.schedule.1.atMs: is missing'],
-    ['fault: pause, node: n4, atMs: 1', `x.yaml:12: faults.schedule.1: ${NOBODY}`],
-    ['fault: clog, from: n1, to: n4, atMs: 1', `x.yaml:12: faults.schedule.1: ${NOBODY}`],
-    ['fault: partition, shape: one, order: [n4, n1], atMs: 1', `x.yaml:12: faults.schedule.1: ${NOBODY}`],
+    ['fault: pause, atMs: 1, forMs: 9', 'x.yaml:12: faults.schedule.1.node: is missing'],
+    ['fault: pause, node: n1, forMs: 9', 'x.yaml:12: faults.schedule.1.atMs: is missing'],
+    ['fault: pause, node: n4, atMs: 1, forMs: 9', `x.yaml:12: faults.schedule.1: ${NOBODY}`],
+    ['fault: clog, from: n1, to: n4, atMs: 1, forMs: 9', `x.yaml:12: faults.schedule.1: ${NOBODY}`],
     [
-      'fault: partition, shape: one, order: [n1, n1], atMs: 1',
+      'fault: partition, shape: one, order: [n4, n1], atMs: 1, forMs: 9',
+      `x.yaml:12: faults.schedule.1: ${NOBODY}`,
+    ],
+    [
+      'fault: partition, shape: one, order: [n1, n1], atMs: 1, forMs: 9',
       'x.yaml:12: faults.schedule.1.order: a node is named twice',
     ],
     [
-      'fault: pause, node: n1, atMs: 20001',
+      'fault: pause, node: n1, atMs: 20001, forMs: 9',
       'x.yaml:12: faults.schedule.1: it begins at 20001, after durationMs 20000',
     ],
-    ['fault: pause, node: n1, atMs: 1, rate: 1', 'x.yaml:12: faults.schedule.1.rate: there is no such field'],
+    [
+      'fault: pause, node: n1, atMs: 1, forMs: 9, rate: 1',
+      'x.yaml:12: faults.schedule.1.rate: there is no such field',
+    ],
   ])('a scheduled fault: %s', (text, said) => {
     expect(fault('schedule', text)).toBe(said);
   });
