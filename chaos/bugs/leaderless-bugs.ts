@@ -269,24 +269,20 @@ export const LEADERLESS_BUGS: readonly PlantedBug[] = [
     experiments: ['leaderless-sloppy-lost-disk'],
     seedsMax: 10, // caught in 22 of 22
   },
+
+  // --- The floor ---
   {
-    name: 'tombstone-dropped-by-age',
+    name: 'tombstone-dropped-by-timer',
     strategy: 'leaderless',
-    summary:
-      'a tombstone goes once it is old, whether or not every replica has absorbed it: what it deleted comes back',
-    file: 'src/core/record-pruning.ts',
-    edits: [['if (!dominates(prunable, record.context))', 'if (false)']],
-    experiments: ['leaderless-tombstones'],
-    seedsMax: 40,
-  },
-  {
-    name: 'floor-of-one',
-    strategy: 'leaderless',
-    summary: 'the floor is what this replica has absorbed: it forgets what others have not heard of yet',
+    summary: 'a tombstone goes once it is old, although a replica that is away still has what it deleted',
     file: 'src/replication/leaderless/floor.ts',
-    edits: [['floor = meet(floor, absorbed);', 'void absorbed;']],
+    edits: [
+      ['floor = meet(floor, absorbed);', 'floor = join(floor, absorbed);'],
+      ['if (absorbed === undefined) return EMPTY_VECTOR;', 'if (absorbed === undefined) continue;'],
+      ['told.atMs < sinceMs) return undefined;', 'told.atMs < sinceMs) continue;'],
+    ],
     experiments: ['leaderless-tombstones'],
-    seedsMax: 40,
+    seedsMax: 80, // first caught after 10 runs
   },
   {
     name: 'refilling-replica-counts',
@@ -294,7 +290,7 @@ export const LEADERLESS_BUGS: readonly PlantedBug[] = [
     summary: 'a replica that lost its disk counts in the reads that it coordinates before it is refilled',
     file: 'src/replication/leaderless/read-coordinator.ts',
     edits: [["this.#floor.refilling ? 'refilling' : local", 'local']],
-    experiments: ['leaderless-lost-disk'],
-    seedsMax: 40,
+    experiments: ['leaderless-disks', 'leaderless-tombstones'],
+    seedsMax: 80, // first caught after 14 runs
   },
 ];
