@@ -209,7 +209,7 @@ export const LEADERLESS_BUGS: readonly PlantedBug[] = [
     strategy: 'leaderless',
     summary: 'a read answers without what its session has seen or written',
     file: 'src/replication/leaderless/read-coordinator.ts',
-    edits: [['dominates(merged.record.context, read.atLeast)', 'true']],
+    edits: [['if (satisfies(read, merged))', 'if (true)']],
     experiments: ['leaderless-sessions'],
     seedsMax: 12, // caught in 26 of 32
   },
