@@ -215,7 +215,8 @@ export class Floor {
     const absorbed = message.absorbed ?? (same ? before.absorbed : undefined);
     const kept = message.absorbed === null && same ? before.stamp : stamp;
     this.#told.set(peer, { life, stamp: kept, refilling, absorbed, atMs: turn.monotonicMs });
-    if (absorbed === undefined) return undefined;
+    // A greeting that was overtaken has an older root than the vector that is known by now: one would be claimed for the other.
+    if (absorbed === undefined || !sameBytes(kept, stamp)) return undefined;
     return { life, absorbed, refilling, remembers, known: heardLife === this.#state.life };
   }
 

@@ -57,6 +57,8 @@ interface OfferedRange {
 
 /** Leaves whose keys are being offered. */
 interface Asked {
+  /** Named in each offer: one for leaves that were asked for before may come late, or twice. */
+  readonly id: number;
   readonly leaves: ReadonlySet<number>;
   /** Every key up to this one has been offered; null: all. */
   offeredTo: string | null;
@@ -185,7 +187,7 @@ export class PullRounds {
   offered(peer: NodeId, message: OfferKeys, turn: Turn, effects: Effects): void {
     const round = this.#rounds.get(peer);
     const asked = round?.asked;
-    if (round === undefined || asked === undefined || round.id !== message.round) return;
+    if (round === undefined || asked === undefined || asked.id !== message.round) return;
     round.progressMs = turn.monotonicMs;
     if (message.after !== asked.offeredTo || turn.writesRefused !== null)
       return this.#again(peer, round, effects);
@@ -265,8 +267,9 @@ export class PullRounds {
 
   #ask(peer: NodeId, round: Round, leaves: readonly number[], turn: Turn, effects: Effects): void {
     effects.count('anti_entropy_differences', leaves.length);
-    round.asked = { leaves: new Set(leaves), offeredTo: '', pulling: 0, ranges: [], failed: false };
-    effects.send(peer, { type: 'differing-leaves', round: round.id, life: round.terms.life, leaves });
+    const id = this.#nextId++;
+    round.asked = { id, leaves: new Set(leaves), offeredTo: '', pulling: 0, ranges: [], failed: false };
+    effects.send(peer, { type: 'differing-leaves', round: id, life: round.terms.life, leaves });
     this.#onDifference(peer, turn, effects);
   }
 
