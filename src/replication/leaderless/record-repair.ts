@@ -27,17 +27,17 @@ export class RecordRepair {
   /** Damaged keys that no other replica holds anything of: there is nothing to repair them from. */
   readonly #alone = new Set<string>();
   readonly #floor: Floor;
-  readonly #onLifeEnded: () => void;
+  readonly #onTreeBroken: () => void;
 
   constructor(
     members: GroupMembers,
     records: LocalRecords,
     calls: PeerCalls,
     floor: Floor,
-    onLifeEnded: () => void,
+    onTreeBroken: () => void,
   ) {
     this.#floor = floor;
-    this.#onLifeEnded = onLifeEnded;
+    this.#onTreeBroken = onTreeBroken;
     this.#members = members;
     this.#records = records;
     this.#calls = calls;
@@ -74,10 +74,12 @@ export class RecordRepair {
         turn.monotonicMs + REPAIR_ANSWER_MS_MAX,
         (answer, turnNow, effectsNow) => {
           if (answer?.status === 'absent') answers++;
-          const theirs = answer?.record ? usableRecord(answer.record) : undefined;
+          // Of one that is refilling nothing is taken: it may hold what the others have forgotten.
+          const found = answer?.status === 'found' ? answer.record : null;
+          const theirs = found === null ? undefined : usableRecord(found);
           if (theirs !== undefined) {
             merged = merged === undefined ? theirs : mergeRecords(merged, theirs);
-            if (answer?.status === 'found') answers++;
+            answers++;
           }
           if (--waiting > 0) return;
           this.#running.delete(key);
@@ -115,7 +117,7 @@ export class RecordRepair {
     effects.log('error', 'a record on disk failed its checksum', { group: this.#members.group, key });
     effects.endIncarnation(`record damaged in ${this.#members.group}`);
     this.#floor.beginLife(turn, effects);
-    this.#onLifeEnded();
+    this.#onTreeBroken();
   }
 
   #finish(key: string, merged: KeyRecord | undefined, turn: Turn, effects: Effects): void {
@@ -129,6 +131,8 @@ export class RecordRepair {
     // Nobody else holds the key: the damaged copy is all there is, and stays.
     if (merged === undefined || turn.writesRefused !== null) return;
     this.#records.restore(effects, key, merged);
+    // A round that began while the key was unknown has compared what it was before.
+    this.#onTreeBroken();
     this.#records.damaged.delete(key);
     effects.count('records_repaired');
     effects.log('info', 'a damaged record was repaired from another replica', {

@@ -50,11 +50,20 @@ interface OpenScan {
   waiting: number;
   /** Replicas that gave no page because they are refilling. */
   refilling: number;
+  /** This replica was refilling when its own page was asked for: the page may be older than the end of that. */
+  readonly refilledLater: boolean;
 }
 
 /** Names of scans of this replica's own records: for its own requests and for a peer's. */
 export const SCAN = 'scan:';
 export const PAGE = 'page:';
+
+/** A page that a peer waits for; whether this replica was refilling when it was asked. */
+interface PageAsked {
+  readonly peer: NodeId;
+  readonly ask: FetchPage;
+  readonly refilling: boolean;
+}
 
 export class ScanCoordinator {
   readonly #members: GroupMembers;
@@ -63,7 +72,7 @@ export class ScanCoordinator {
   readonly #repair: RecordRepair;
   readonly #floor: Floor;
   readonly #open = new Map<RequestHandle, OpenScan>();
-  readonly #forPeers = new Map<string, { readonly peer: NodeId; readonly ask: FetchPage }>();
+  readonly #forPeers = new Map<string, PageAsked>();
 
   readonly #times = new AnswerTimes();
   /** No open scan asks a spare replica before this. */
@@ -105,6 +114,7 @@ export class ScanCoordinator {
       pages: new Map(),
       waiting: 1,
       refilling: 0,
+      refilledLater: this.#floor.refilling,
     };
     this.#open.set(request.request, scan);
     effects.scan(SCAN + request.request, pageRange(operation), scan.limit);
@@ -144,7 +154,7 @@ export class ScanCoordinator {
   /** A peer wants a page of our records. */
   pageFor(peer: NodeId, ask: FetchPage, effects: Effects): void {
     const name = `${PAGE}${peer}/${ask.sequence}`;
-    this.#forPeers.set(name, { peer, ask });
+    this.#forPeers.set(name, { peer, ask, refilling: this.#floor.refilling });
     effects.scan(name, pageRange(ask), Math.max(1, Math.min(ask.limit, SCAN_PAGE_ENTRIES_MAX)));
   }
 
@@ -153,12 +163,13 @@ export class ScanCoordinator {
     const forPeer = this.#forPeers.get(scanned.scan);
     if (forPeer !== undefined) {
       this.#forPeers.delete(scanned.scan);
-      effects.send(forPeer.peer, this.#pageResult(forPeer.ask, scanned, turn, effects));
+      effects.send(forPeer.peer, this.#pageResult(forPeer, scanned, turn, effects));
       return;
     }
     const scan = this.#open.get(Number(scanned.scan.slice(SCAN.length)));
     if (scan === undefined) return;
-    const page = this.#floor.refilling ? 'refilling' : this.#pageOf(scanned, turn, effects);
+    const refilling = scan.refilledLater || this.#floor.refilling;
+    const page = refilling ? 'refilling' : this.#pageOf(scanned, turn, effects);
     this.#answered(scan, this.#members.self, page, turn, effects);
   }
 
@@ -289,9 +300,9 @@ export class ScanCoordinator {
     return { records, end: scanned.more && last !== undefined ? last : null };
   }
 
-  #pageResult(ask: FetchPage, scanned: Scanned, turn: Turn, effects: Effects): FetchPageResult {
-    const { sequence } = ask;
-    if (this.#floor.refilling)
+  #pageResult(asked: PageAsked, scanned: Scanned, turn: Turn, effects: Effects): FetchPageResult {
+    const { sequence } = asked.ask;
+    if (asked.refilling || this.#floor.refilling)
       return { type: 'fetch-page-result', sequence, status: 'refilling', entries: [], end: null };
     const page = this.#pageOf(scanned, turn, effects);
     return {
