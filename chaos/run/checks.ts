@@ -39,6 +39,8 @@ const BUDGET: CheckBudget = { stepsMax: 2_000_000, bytesMax: 64 * 1024 * 1024 };
 interface Evidence {
   readonly operations: readonly Operation[];
   readonly copies: readonly GroupCopies[];
+  /** The sums of all nodes' counters. */
+  readonly counters: Readonly<Record<string, number>>;
 }
 
 const CHECKERS: Readonly<Record<CheckName, (evidence: Evidence) => Verdict>> = {
@@ -51,6 +53,7 @@ const CHECKERS: Readonly<Record<CheckName, (evidence: Evidence) => Verdict>> = {
   'read-your-writes': ({ operations }) => checkSessionReads(operations, 'read-your-writes'),
   'monotonic-reads': ({ operations }) => checkSessionReads(operations, 'monotonic-reads'),
   'lost-updates': ({ operations }) => checkLostUpdates(operations),
+  'reads-repair': ({ counters }) => readsRepair(counters['read_repairs'] ?? 0),
   'last-writer-wins': ({ operations }) => checkLastWriterWins(operations),
   'counter-total': ({ operations }) => checkCounterTotal(operations),
   'set-elements': ({ operations }) => checkSetElements(operations),
@@ -66,8 +69,9 @@ export function runChecks(
   { checks }: Experiment,
   history: readonly HistoryEvent[],
   copies: readonly GroupCopies[],
+  counters: Readonly<Record<string, number>>,
 ): CheckResult[] {
-  const evidence = { operations: operationsOf(history), copies };
+  const evidence = { operations: operationsOf(history), copies, counters };
   const named = (names: readonly CheckName[], promised: boolean): CheckResult[] =>
     names.map((name) => ({ name, promised, verdict: verdictOf(name, evidence) }));
   return [...named(checks.promised, true), ...named(checks.reported, false)];
@@ -86,4 +90,11 @@ function verdictOf(name: CheckName, evidence: Evidence): Verdict {
 function converged(copies: readonly GroupCopies[]): Verdict {
   const verdicts = copies.map(({ replicas }) => checkConvergence(replicas));
   return worstOf(verdicts, `the replicas of all ${String(copies.length)} groups agree byte for byte`);
+}
+
+/** For experiments in which reads are sure to meet stale replicas. */
+function readsRepair(repairs: number): Verdict {
+  return repairs > 0
+    ? { validity: 'valid', reason: `reads brought stale replicas level ${String(repairs)} times` }
+    : { validity: 'invalid', reason: 'no read brought a stale replica level' };
 }

@@ -119,7 +119,7 @@ class Run {
       if (by === 'reads') await this.#finalReads();
       const copies = await this.#agree();
       if (by === 'background') await this.#finalReads();
-      const checked = runChecks(this.#experiment, this.#history.events, copies);
+      const checked = runChecks(this.#experiment, this.#history.events, copies, this.#counters());
       // What failed on the way, and is also asked for by name, is told once: with the bytes that differ.
       const told = this.#checks.filter(
         ({ name }) => !checked.some((check) => check.name === name && check.verdict.validity === 'invalid'),

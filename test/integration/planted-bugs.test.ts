@@ -13,7 +13,7 @@ describe('trefoil sim bugs', () => {
     expect(ran).toMatchObject({ code: 0, stderr: '' });
     expect(ran.stdout.trimEnd().split('\n')).toEqual([
       expect.stringMatching(
-        /^skip-read-repair +run \d+ of \d+: converged, in leaderless-read-repair with seed \d+$/,
+        /^skip-read-repair +run \d+ of \d+: reads-repair, in leaderless-read-repair with seed \d+$/,
       ),
       expect.stringMatching(
         /^keep-incarnation-across-unclean-stop {2}run \d+ of \d+: (acknowledged-kept|converged), in leaderless-buffered-power with seed \d+$/,
@@ -28,7 +28,7 @@ describe('trefoil sim bugs', () => {
       {
         bug: 'skip-read-repair',
         runs: 1,
-        caughtBy: { experiment: 'leaderless-read-repair', seed: 1, check: 'converged' },
+        caughtBy: { experiment: 'leaderless-read-repair', seed: 1, check: 'reads-repair' },
       },
     ]);
   });
