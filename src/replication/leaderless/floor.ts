@@ -185,8 +185,6 @@ export class Floor {
 
   /** The comparison that opens a round: the root, and what the peer has not heard yet. */
   greeting(peer: NodeId, root: Uint8Array, turn: Turn): CompareRoot {
-    // Read for the wait alone: what is told must be on disk, or a crash takes it back within the same life.
-    turn.read(FLOOR);
     const absorbed = this.absorbed(turn);
     const stamp = this.#stampOf(absorbed);
     const heard = this.#heard.get(peer);
