@@ -19,6 +19,8 @@ import {
   findNamespace,
   replicasOf,
   type ClusterMap,
+  type LeaderFollowerNamespace,
+  type LeaderlessNamespace,
   type NamespaceEntry,
   type NodeEntry,
 } from './cluster-map.js';
@@ -30,9 +32,6 @@ const ENCODING = 'trefoil-map-1';
 
 /** What may not change of a namespace that holds data. */
 const FIXED_FIELDS = ['strategy', 'partitions', 'replicas'] as const;
-
-/** A typed policy reads what is stored in its own way, so nothing else may have written it. */
-const TYPED_FIXED_FIELDS = [...FIXED_FIELDS, 'conflict'] as const;
 
 /** The map that a config means: nodes by id, namespaces by name, replicas as placement proposes them. */
 export function buildClusterMap(config: ClusterConfig): ClusterMap {
@@ -65,6 +64,19 @@ function encodeNode({ id, host, port, zone, weight, ...rest }: NodeEntry): reado
 }
 
 function encodeNamespace(namespace: NamespaceEntry): readonly unknown[] {
+  return namespace.strategy === 'leaderless' ? encodeLeaderless(namespace) : encodeLeaderFollower(namespace);
+}
+
+function encodeLeaderFollower(namespace: LeaderFollowerNamespace): readonly unknown[] {
+  const { name, strategy, replicas, partitions, read, ack, minReplicas, clockBoundMs, logBytes, ...others } =
+    namespace;
+  const { durability, ttlMs, ...rest } = others;
+  void (rest satisfies Readonly<Record<string, never>>);
+  const common = [name, strategy, replicas, partitions, durability, ttlMs];
+  return [...common, read, ack, minReplicas, clockBoundMs, logBytes];
+}
+
+function encodeLeaderless(namespace: LeaderlessNamespace): readonly unknown[] {
   const { name, strategy, replicas, partitions, read, write, conflict, durability, sloppy, ttlMs, ...rest } =
     namespace;
   void (rest satisfies Readonly<Record<string, never>>);
@@ -124,14 +136,18 @@ function namespaceChanges(before: NamespaceEntry, proposed: ClusterMap): string[
       `namespace ${before.name} holds data and is missing from the config: put it back (${fixedFields(before)})`,
     ];
   }
-  const fixed = isTyped(before.conflict) || isTyped(after.conflict) ? TYPED_FIXED_FIELDS : FIXED_FIELDS;
-  return fixed
-    .filter((field) => after[field] !== before[field])
-    .map(
-      (field) =>
-        `namespace ${before.name} holds data stored with ${field}: ${before[field]}, the config says ${after[field]}: ` +
-        `set it back, or use a new namespace`,
-    );
+  const changed = (field: string, was: unknown, is: unknown): string[] =>
+    was === is
+      ? []
+      : [
+          `namespace ${before.name} holds data stored with ${field}: ${String(was)}, the config says ${String(is)}: ` +
+            `set it back, or use a new namespace`,
+        ];
+  const found = FIXED_FIELDS.flatMap((field) => changed(field, before[field], after[field]));
+  if (before.strategy !== 'leaderless' || after.strategy !== 'leaderless') return found;
+  // A typed policy reads what is stored in its own way, so nothing else may have written it.
+  if (!isTyped(before.conflict) && !isTyped(after.conflict)) return found;
+  return [...found, ...changed('conflict', before.conflict, after.conflict)];
 }
 
 function fixedFields(namespace: NamespaceEntry): string {

@@ -5,10 +5,16 @@
 import type { NamespaceName, NodeId } from '../core/ids.js';
 import type { ConflictPolicy } from '../core/views.js';
 
-export type Strategy = 'leaderless';
+export type Strategy = NamespaceEntry['strategy'];
 
-/** How many replicas must answer: a level, or a number from 1 to N. */
+/** Leaderless: how many replicas must answer, a level or a number from 1 to N. */
 export type QuorumLevel = 'one' | 'quorum' | 'all' | number;
+
+/** Leader-follower: who has a write on disk before it is acknowledged. */
+export type AckLevel = 'leader' | 'quorum' | 'all';
+
+/** Leader-follower: what a read is held to. */
+export type ReadMode = 'linearizable' | 'session' | 'follower';
 
 export interface NodeEntry {
   readonly id: NodeId;
@@ -18,22 +24,45 @@ export interface NodeEntry {
   readonly weight: number;
 }
 
-export interface NamespaceEntry {
+/** What each strategy's namespaces have. */
+interface NamespaceBasics {
   readonly name: NamespaceName;
-  readonly strategy: Strategy;
   /** N: replicas of each partition. */
   readonly replicas: number;
   /** A power of two. */
   readonly partitions: number;
-  readonly read: QuorumLevel;
-  readonly write: QuorumLevel;
-  readonly conflict: ConflictPolicy;
   readonly durability: 'sync' | 'buffered';
-  /** Whether a stand-in's disk counts towards W while replicas are away. */
-  readonly sloppy: boolean;
   /** Default time to live of a write in milliseconds, 0 for none. */
   readonly ttlMs: number;
 }
+
+export interface LeaderlessNamespace extends NamespaceBasics {
+  readonly strategy: 'leaderless';
+  readonly read: QuorumLevel;
+  readonly write: QuorumLevel;
+  readonly conflict: ConflictPolicy;
+  /** Whether a stand-in's disk counts towards W while replicas are away. */
+  readonly sloppy: boolean;
+}
+
+export interface LeaderFollowerNamespace extends NamespaceBasics {
+  readonly strategy: 'leader-follower';
+  /** A log that loses its tail in a crash would break elections: never `buffered`. */
+  readonly durability: 'sync';
+  readonly read: ReadMode;
+  readonly ack: AckLevel;
+  /** `ack: all` does without replicas that cannot be reached as long as so many have the write. N: it never does without. */
+  readonly minReplicas: number;
+  /**
+   * How far apart the rates and readings of two nodes' monotonic clocks may come within an election timeout, in milliseconds.
+   * Above 0 the leader answers linearizable reads under a lease; 0: by asking a majority, which no clock can break.
+   */
+  readonly clockBoundMs: number;
+  /** Bytes of log that each replica of a partition keeps for followers that are behind. */
+  readonly logBytes: number;
+}
+
+export type NamespaceEntry = LeaderlessNamespace | LeaderFollowerNamespace;
 
 export interface ClusterMap {
   readonly cluster: string;

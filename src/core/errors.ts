@@ -75,6 +75,20 @@ export const ERRORS = {
     'Check that the cluster runs (trefoil cluster status) and that the seeds are right.',
   ),
 
+  // Leaders
+  NotLeader: entry('failed', true, "Ask the leader; the answer names it where it is known. The SDK does so itself."),
+  NoLeader: entry('failed', true, 'Wait for the election, or bring back a majority of the replicas.'),
+  TooStale: entry(
+    'failed',
+    true,
+    'Read from another replica, allow more staleness, or read with the mode linearizable.',
+  ),
+  SessionExpired: entry(
+    'failed',
+    false,
+    'Open a new session with the group and send the write as a new operation; the SDK does so itself.',
+  ),
+
   // Quorums and time
   QuorumUnavailable: entry('failed', true, 'Bring replicas back, or ask for fewer (read or write).'),
   ReplicasRefilling: entry(

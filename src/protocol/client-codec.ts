@@ -3,11 +3,22 @@ import { ERRORS, type ErrorCode } from '../core/errors.js';
 import { sessionId } from '../core/ids.js';
 import { bytes, count, countTo, integer, list, malformed, orNull, text, tuple } from './fields.js';
 import { wireUnion, word, wordCode, wordTable, type WireTable } from './fields.js';
-import { levelFromWire, levelToWire, mapFromWire, mapToWire, node, STRATEGIES } from './map-codec.js';
+import {
+  mapFromWire,
+  mapToWire,
+  node,
+  readLevelFromWire,
+  readLevelToWire,
+  STRATEGIES,
+  writeLevelFromWire,
+  writeLevelToWire,
+} from './map-codec.js';
 import type {
   ClientOperation,
   ClientResult,
   Explanation,
+  PutOfAll,
+  ReadLag,
   ReplicaAnswer,
   ScanEntry,
   TypedChange,
@@ -27,62 +38,77 @@ const ANSWERS = wordTable([
   'unreachable',
   'held',
   'refilling',
+  'leads',
+  'confirmed',
+  'behind',
 ]);
 
 const CHANGES = wordTable(['increment', 'add', 'remove']);
 
 // Read and write levels, where null is the namespace's own.
-const optionalLevel = (value: unknown, field: string) => orNull(levelFromWire, value, field);
+const readLevel = (value: unknown) => orNull(readLevelFromWire, value, 'read');
+const writeLevel = (value: unknown) => orNull(writeLevelFromWire, value, 'write');
 
 const OPERATIONS: WireTable<ClientOperation> = {
   get: {
     code: 1,
-    length: 4,
-    toWire: (code, o) => [code, o.key, o.read === null ? null : levelToWire(o.read), o.atLeast],
+    length: 5,
+    toWire: (code, o) => [
+      code,
+      o.key,
+      o.read === null ? null : readLevelToWire(o.read),
+      o.atLeast,
+      o.maxStalenessMs,
+    ],
     fromWire: (f) => ({
       type: 'get',
       key: text(f[1], 'key'),
-      read: optionalLevel(f[2], 'read'),
+      read: readLevel(f[2]),
       atLeast: orNull(bytes, f[3], 'atLeast'),
+      maxStalenessMs: count(f[4], 'maxStalenessMs'),
     }),
   },
   put: {
     code: 2,
-    length: 10,
+    length: 11,
     toWire: (code, o) => [
       code,
       o.key,
       o.value,
       o.context,
-      o.write === null ? null : levelToWire(o.write),
+      o.write === null ? null : writeLevelToWire(o.write),
       o.ttlMs,
       o.operation.session,
       o.operation.sequence,
       o.lowestOpen,
       o.attempt,
+      o.ifVersion,
     ],
     fromWire: (f) => ({
       type: 'put',
       key: text(f[1], 'key'),
       value: orNull(bytes, f[2], 'value'),
       context: orNull(bytes, f[3], 'context'),
-      write: optionalLevel(f[4], 'write'),
+      write: writeLevel(f[4]),
       ttlMs: count(f[5], 'ttlMs'),
       operation: { session: sessionId(text(f[6], 'session')), sequence: count(f[7], 'sequence') },
       lowestOpen: count(f[8], 'lowestOpen'),
       attempt: count(f[9], 'attempt'),
+      ifVersion: orNull(count, f[10], 'ifVersion'),
     }),
   },
   scan: {
     code: 3,
-    length: 6,
+    length: 8,
     toWire: (code, o) => [
       code,
       o.partition,
       o.prefix,
       o.after,
       o.limit,
-      o.read === null ? null : levelToWire(o.read),
+      o.read === null ? null : readLevelToWire(o.read),
+      o.atLeast,
+      o.maxStalenessMs,
     ],
     fromWire: (f) => ({
       type: 'scan',
@@ -90,7 +116,9 @@ const OPERATIONS: WireTable<ClientOperation> = {
       prefix: text(f[2], 'prefix'),
       after: text(f[3], 'after'),
       limit: countTo(0xffff_ffff, f[4], 'limit'),
-      read: optionalLevel(f[5], 'read'),
+      read: readLevel(f[5]),
+      atLeast: orNull(bytes, f[6], 'atLeast'),
+      maxStalenessMs: count(f[7], 'maxStalenessMs'),
     }),
   },
   status: {
@@ -108,7 +136,7 @@ const OPERATIONS: WireTable<ClientOperation> = {
       wordCode(CHANGES, o.change.kind),
       o.change.kind === 'increment' ? o.change.by : o.change.elements,
       o.context,
-      o.write === null ? null : levelToWire(o.write),
+      o.write === null ? null : writeLevelToWire(o.write),
       o.operation.session,
       o.operation.sequence,
       o.lowestOpen,
@@ -119,46 +147,98 @@ const OPERATIONS: WireTable<ClientOperation> = {
       key: text(f[1], 'key'),
       change: changeFromWire(f[2], f[3]),
       context: orNull(bytes, f[4], 'context'),
-      write: optionalLevel(f[5], 'write'),
+      write: writeLevel(f[5]),
       operation: { session: sessionId(text(f[6], 'session')), sequence: count(f[7], 'sequence') },
       lowestOpen: count(f[8], 'lowestOpen'),
       attempt: count(f[9], 'attempt'),
     }),
+  },
+  'put-all': {
+    code: 6,
+    length: 8,
+    toWire: (code, o) => [
+      code,
+      o.partition,
+      o.puts.map((p) => [p.key, p.value, p.ifVersion, p.ttlMs]),
+      o.write === null ? null : writeLevelToWire(o.write),
+      o.operation.session,
+      o.operation.sequence,
+      o.lowestOpen,
+      o.attempt,
+    ],
+    fromWire: (f) => ({
+      type: 'put-all',
+      partition: countTo(0xffff_ffff, f[1], 'partition'),
+      puts: list(putOfAll, f[2], 'puts'),
+      write: writeLevel(f[3]),
+      operation: { session: sessionId(text(f[4], 'session')), sequence: count(f[5], 'sequence') },
+      lowestOpen: count(f[6], 'lowestOpen'),
+      attempt: count(f[7], 'attempt'),
+    }),
+  },
+  'open-session': {
+    code: 7,
+    length: 2,
+    toWire: (code, o) => [code, o.partition],
+    fromWire: (f) => ({ type: 'open-session', partition: countTo(0xffff_ffff, f[1], 'partition') }),
   },
 };
 
 const RESULTS: WireTable<ClientResult> = {
   'get-result': {
     code: 1,
-    length: 4,
-    toWire: (code, r) => [code, r.values.map(viewToWire), r.context, explanationToWire(r.explain)],
+    length: 6,
+    toWire: (code, r) => [
+      code,
+      r.values.map(viewToWire),
+      r.context,
+      r.version,
+      lagToWire(r.lag),
+      explanationToWire(r.explain),
+    ],
     fromWire: (f) => ({
       type: 'get-result',
       values: list(viewFromWire, f[1], 'values'),
       context: orNull(bytes, f[2], 'context'),
-      explain: orNull(explanationFromWire, f[3], 'explain'),
+      version: count(f[3], 'version'),
+      lag: orNull(lagFromWire, f[4], 'lag'),
+      explain: orNull(explanationFromWire, f[5], 'explain'),
     }),
   },
   'put-result': {
     code: 2,
-    length: 4,
-    toWire: (code, r) => [code, r.context, r.siblings, explanationToWire(r.explain)],
+    length: 6,
+    toWire: (code, r) => [code, r.context, r.siblings, r.version, r.replicas, explanationToWire(r.explain)],
     fromWire: (f) => ({
       type: 'put-result',
       context: bytes(f[1], 'context'),
       siblings: count(f[2], 'siblings'),
-      explain: orNull(explanationFromWire, f[3], 'explain'),
+      version: count(f[3], 'version'),
+      replicas: count(f[4], 'replicas'),
+      explain: orNull(explanationFromWire, f[5], 'explain'),
     }),
   },
   'scan-result': {
     code: 3,
-    length: 3,
-    toWire: (code, r) => [code, r.entries.map((e) => [e.key, e.values.map(viewToWire), e.context]), r.next],
+    length: 4,
+    toWire: (code, r) => [
+      code,
+      r.entries.map((e) => [e.key, e.values.map(viewToWire), e.context, e.version]),
+      r.next,
+      lagToWire(r.lag),
+    ],
     fromWire: (f) => ({
       type: 'scan-result',
       entries: list(scanEntry, f[1], 'entries'),
       next: orNull(text, f[2], 'next'),
+      lag: orNull(lagFromWire, f[3], 'lag'),
     }),
+  },
+  'session-result': {
+    code: 5,
+    length: 2,
+    toWire: (code, r) => [code, r.session],
+    fromWire: (f) => ({ type: 'session-result', session: sessionId(text(f[1], 'session')) }),
   },
   'status-result': {
     code: 4,
@@ -182,17 +262,19 @@ export function errorToWire(error: WireError): unknown[] {
     // A difference of clock readings may have a fraction.
     Math.ceil(error.retryAfterMs),
     error.map === null ? null : mapToWire(error.map),
+    error.leader,
   ];
 }
 
 export function errorFromWire(value: unknown): WireError {
-  const f = tuple(5, value, 'error');
+  const f = tuple(6, value, 'error');
   return {
     code: errorCode(f[0]),
     message: text(f[1], 'error message'),
     outcome: word(OUTCOMES, f[2], 'error outcome'),
     retryAfterMs: count(f[3], 'error retryAfterMs'),
     map: orNull(mapFromWire, f[4], 'error map'),
+    leader: orNull(node, f[5], 'error leader'),
   };
 }
 
@@ -229,12 +311,32 @@ function viewFromWire(value: unknown, field: string): ValueView {
   return { value: bytes(f[0], 'value'), hlc: count(f[1], 'hlc'), expiresAt: count(f[2], 'expiresAt') };
 }
 
+function lagToWire(lag: ReadLag | null): unknown[] | null {
+  return lag === null ? null : [lag.entries, Math.ceil(lag.ms)];
+}
+
+function lagFromWire(value: unknown, field: string): ReadLag {
+  const f = tuple(2, value, field);
+  return { entries: count(f[0], 'lag entries'), ms: count(f[1], 'lag ms') };
+}
+
+function putOfAll(value: unknown, field: string): PutOfAll {
+  const f = tuple(4, value, field);
+  return {
+    key: text(f[0], 'key'),
+    value: orNull(bytes, f[1], 'value'),
+    ifVersion: orNull(count, f[2], 'ifVersion'),
+    ttlMs: count(f[3], 'ttlMs'),
+  };
+}
+
 function scanEntry(value: unknown, field: string): ScanEntry {
-  const f = tuple(3, value, field);
+  const f = tuple(4, value, field);
   return {
     key: text(f[0], 'key'),
     values: list(viewFromWire, f[1], 'values'),
     context: bytes(f[2], 'context'),
+    version: count(f[3], 'version'),
   };
 }
 

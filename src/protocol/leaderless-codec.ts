@@ -14,7 +14,7 @@ import {
   word,
   wordCode,
 } from './fields.js';
-import { wireUnion, wordTable, type WireTable } from './fields.js';
+import { wordTable, type WireTable } from './fields.js';
 import { incarnationId, nodeId } from '../core/ids.js';
 import type { VersionEntry, VersionVector } from '../core/version-vector.js';
 import type { LeaderlessMessage } from './leaderless-messages.js';
@@ -25,7 +25,8 @@ const PAGE_STATUSES = wordTable(['found', 'corrupt', 'refilling']);
 
 const INDEX_MAX = 0xffff_ffff;
 
-const TABLE: WireTable<LeaderlessMessage> = {
+/** Codes 1 to 31 are the leaderless strategy's. */
+export const LEADERLESS_TYPES: WireTable<LeaderlessMessage> = {
   store: {
     code: 1,
     length: 4,
@@ -182,9 +183,6 @@ const TABLE: WireTable<LeaderlessMessage> = {
     }),
   },
 };
-
-/** Codes 1 to 31 are the leaderless strategy's. */
-export const LEADERLESS_WIRE = wireUnion<LeaderlessMessage>('replica message', TABLE);
 
 function index(value: unknown, field: string): number {
   return countTo(INDEX_MAX, value, field);

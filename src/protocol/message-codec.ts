@@ -6,11 +6,18 @@ import type { GroupId } from '../core/ids.js';
 import { errorFromWire, errorToWire, OPERATION_WIRE, resultFromWire, resultToWire } from './client-codec.js';
 import { count, flag, orNull, text, tuple, wireUnion, word, wordCode, wordTable } from './fields.js';
 import type { WireTable } from './fields.js';
-import { LEADERLESS_WIRE } from './leaderless-codec.js';
+import { LEADER_FOLLOWER_TYPES } from './leader-follower-codec.js';
+import { LEADERLESS_TYPES } from './leaderless-codec.js';
 import { mapFromWire, mapToWire, node } from './map-codec.js';
-import { PROTOCOL_VERSION, type Hello, type Message } from './messages.js';
+import { PROTOCOL_VERSION, type Hello, type Message, type PeerMessage } from './messages.js';
 
 const ROLES = wordTable(['node', 'client']);
+
+/** What replicas say to each other, over all strategies: each has codes of its own. */
+export const PEER_WIRE = wireUnion<PeerMessage>('replica message', {
+  ...LEADERLESS_TYPES,
+  ...LEADER_FOLLOWER_TYPES,
+});
 
 const TABLE: WireTable<Message> = {
   hello: {
@@ -96,11 +103,11 @@ const TABLE: WireTable<Message> = {
   replica: {
     code: 20,
     length: 3,
-    toWire: (code, m) => [code, m.group, LEADERLESS_WIRE.toWire(m.message)],
+    toWire: (code, m) => [code, m.group, PEER_WIRE.toWire(m.message)],
     fromWire: (f) => ({
       type: 'replica',
       group: text(f[1], 'group') as GroupId,
-      message: LEADERLESS_WIRE.fromWire(f[2]),
+      message: PEER_WIRE.fromWire(f[2]),
     }),
   },
 };

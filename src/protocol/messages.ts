@@ -6,11 +6,12 @@
  *   client       request -> response
  *   replica      messages between the replicas of one group, by strategy
  */
-import type { ClusterMap, QuorumLevel, Strategy } from '../cluster/cluster-map.js';
+import type { AckLevel, ClusterMap, QuorumLevel, ReadMode, Strategy } from '../cluster/cluster-map.js';
 import type { ErrorCode, Outcome } from '../core/errors.js';
 import type { HlcTime } from '../core/hlc.js';
-import type { GroupId, NodeId } from '../core/ids.js';
+import type { GroupId, NodeId, SessionId } from '../core/ids.js';
 import type { OperationId } from '../core/record.js';
+import type { LeaderFollowerMessage } from './leader-follower-messages.js';
 import type { LeaderlessMessage } from './leaderless-messages.js';
 
 /** Raised when a frame or message changes shape; a node refuses every other version. */
@@ -71,6 +72,8 @@ export interface WireError {
   readonly retryAfterMs: number;
   /** With `StaleMap`: the newer map. */
   readonly map: ClusterMap | null;
+  /** With `NotLeader`: who leads the partition, as far as the answering replica knows. */
+  readonly leader: NodeId | null;
 }
 
 // --- Client --------------------------------------------------------------------------------------------
@@ -88,18 +91,27 @@ export interface ClientRequest {
   readonly operation: ClientOperation;
 }
 
-export type ClientOperation = GetOperation | WriteOperation | ScanOperation | StatusOperation;
+export type ClientOperation =
+  GetOperation | WriteOperation | PutAllOperation | ScanOperation | OpenSessionOperation | StatusOperation;
 
-/** What mints. */
+/** A write of one key. */
 export type WriteOperation = PutOperation | ChangeOperation;
+
+/** What a read may ask for: a quorum where the namespace is leaderless, a mode where it has a leader. */
+export type ReadLevel = QuorumLevel | ReadMode;
+
+/** What a write may wait for: a quorum where the namespace is leaderless, an ack level where it has a leader. */
+export type WriteLevel = QuorumLevel | AckLevel;
 
 export interface GetOperation {
   readonly type: 'get';
   readonly key: string;
   /** null: the namespace's own level. */
-  readonly read: QuorumLevel | null;
+  readonly read: ReadLevel | null;
   /** A context that the answer must have seen (session guarantees), or null. */
   readonly atLeast: Uint8Array | null;
+  /** Leader-follower, a read of a follower: how far it may be behind, in milliseconds; 0 for no limit. */
+  readonly maxStalenessMs: number;
 }
 
 /** A write; a value of null deletes. */
@@ -109,7 +121,9 @@ export interface PutOperation {
   readonly value: Uint8Array | null;
   /** What the writer had read of this key, or null for a write that knows nothing of it. */
   readonly context: Uint8Array | null;
-  readonly write: QuorumLevel | null;
+  /** Leader-follower: the version that the key must have, 0 for "absent"; null for a write without a condition. */
+  readonly ifVersion: number | null;
+  readonly write: WriteLevel | null;
   /** 0: the namespace's own. */
   readonly ttlMs: number;
   readonly operation: OperationId;
@@ -117,6 +131,30 @@ export interface PutOperation {
   readonly lowestOpen: number;
   /** 0 for the first attempt; a higher one makes the node look for the operation first. */
   readonly attempt: number;
+}
+
+/** Leader-follower: several keys of one partition, all of them or none. */
+export interface PutAllOperation {
+  readonly type: 'put-all';
+  readonly partition: number;
+  /** Each key once. */
+  readonly puts: readonly PutOfAll[];
+  readonly write: WriteLevel | null;
+  readonly operation: OperationId;
+  readonly lowestOpen: number;
+  readonly attempt: number;
+}
+
+/** One put or, with a value of null, delete of a `put-all`; fields as in {@link PutOperation}. */
+export type PutOfAll = Pick<PutOperation, 'key' | 'value' | 'ifVersion' | 'ttlMs'>;
+
+/**
+ * Leader-follower: opens a session with the replica group. Its name is the first half of the operation ids of the writes that
+ * follow; a group refuses writes of a session that it does not know (`SessionExpired`), so none is ever applied twice.
+ */
+export interface OpenSessionOperation {
+  readonly type: 'open-session';
+  readonly partition: number;
 }
 
 /** A change of a counter or a set; see `core/counter.ts` and `core/element-set.ts`. */
@@ -132,7 +170,7 @@ export interface ChangeOperation {
   readonly change: TypedChange;
   /** As in a put. A remove takes away exactly what it has seen. */
   readonly context: Uint8Array | null;
-  readonly write: QuorumLevel | null;
+  readonly write: WriteLevel | null;
   readonly operation: OperationId;
   readonly lowestOpen: number;
   /** As in a put; but a counter answers a higher one only from what is known: `OperationUnconfirmed` otherwise. */
@@ -147,7 +185,10 @@ export interface ScanOperation {
   /** Keys strictly greater than this one; empty to start. */
   readonly after: string;
   readonly limit: number;
-  readonly read: QuorumLevel | null;
+  readonly read: ReadLevel | null;
+  /** As in a get; null where the strategy keeps sessions by key. */
+  readonly atLeast: Uint8Array | null;
+  readonly maxStalenessMs: number;
 }
 
 /** What the node says of itself, for operators. Answered by the node, not by a replica; namespace is ignored. */
@@ -161,7 +202,7 @@ export interface ClientResponse {
   readonly result: ClientResult | WireError;
 }
 
-export type ClientResult = GetResult | PutResult | ScanResult | StatusResult;
+export type ClientResult = GetResult | PutResult | ScanResult | SessionResult | StatusResult;
 
 export interface ValueView {
   readonly value: Uint8Array;
@@ -176,7 +217,25 @@ export interface GetResult {
   readonly values: readonly ValueView[];
   /** Hand it back with the next write of this key. null: nothing was ever seen of the key. */
   readonly context: Uint8Array | null;
+  /** Leader-follower: the version of the value, 0 where absent; by it conditional writes name what they replace. Else 0. */
+  readonly version: number;
+  /** Leader-follower: how far the answering replica was behind; null where the answer is the latest. */
+  readonly lag: ReadLag | null;
   readonly explain: Explanation | null;
+}
+
+/** How far a follower was behind its leader, as far as it knew. */
+export interface ReadLag {
+  /** Entries that it knew to be committed and had not applied. */
+  readonly entries: number;
+  /** Time since it knew that it held everything, in milliseconds. */
+  readonly ms: number;
+}
+
+/** To an `open-session`. */
+export interface SessionResult {
+  readonly type: 'session-result';
+  readonly session: SessionId;
 }
 
 export interface PutResult {
@@ -188,6 +247,10 @@ export interface PutResult {
    * elements, of a counter 1 or, deleted, 0.
    */
   readonly siblings: number;
+  /** Leader-follower: the version that the write gave; every key of a `put-all` has it. Else 0. */
+  readonly version: number;
+  /** Leader-follower: how many replicas have the write on disk, as far as the leader knew. Else 0. */
+  readonly replicas: number;
   readonly explain: Explanation | null;
 }
 
@@ -195,6 +258,8 @@ export interface ScanEntry {
   readonly key: string;
   readonly values: readonly ValueView[];
   readonly context: Uint8Array;
+  /** As in a get. */
+  readonly version: number;
 }
 
 export interface ScanResult {
@@ -203,6 +268,8 @@ export interface ScanResult {
   readonly entries: readonly ScanEntry[];
   /** Pass as `after` for the next page; null: the partition holds no more. */
   readonly next: string | null;
+  /** As in a get. */
+  readonly lag: ReadLag | null;
 }
 
 export interface StatusResult {
@@ -236,7 +303,11 @@ export interface ReplicaAnswer {
     | 'waiting'
     | 'unreachable'
     | 'held'
-    | 'refilling';
+    | 'refilling'
+    /** Leader-follower: the leader itself; a replica that confirmed it; one that holds everything; one that is behind. */
+    | 'leads'
+    | 'confirmed'
+    | 'behind';
 }
 
 // --- Replica -------------------------------------------------------------------------------------------
@@ -248,7 +319,7 @@ export interface ReplicaMessage {
   readonly message: PeerMessage;
 }
 
-export type PeerMessage = LeaderlessMessage;
+export type PeerMessage = LeaderlessMessage | LeaderFollowerMessage;
 
 export type Message =
   Hello | Welcome | Refused | Ping | Pong | Goodbye | ClientRequest | ClientResponse | ReplicaMessage;

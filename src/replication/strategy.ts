@@ -8,7 +8,8 @@
  *     events ──> step step step ──> one storage batch ──fsync──> durable events, sends, replies
  *
  * `send` and `reply` wait for every write of their step and for every unwritten value that the step read:
- * nothing leaves that a crash could take back. `sendEarly` is the explicit exception.
+ * nothing leaves that a crash could take back. `sendEarly` is the explicit exception, and so is what is put lazily
+ * (docs/adr/0016).
  */
 import type { ClusterMap } from '../cluster/cluster-map.js';
 import type { ErrorCode, TrefoilError } from '../core/errors.js';
@@ -39,6 +40,8 @@ export type ReplicaEvent =
   | { readonly type: 'timer'; readonly timer: string }
   /** The writes of the step that asked for `token` are on disk (as the namespace's durability has it). */
   | { readonly type: 'durable'; readonly token: number }
+  /** The answer to `whenTurnEnds`: every event of this turn has been stepped. The last step of a replica in a turn. */
+  | { readonly type: 'turn-end' }
   | { readonly type: 'peer-up'; readonly peer: NodeId }
   | { readonly type: 'peer-down'; readonly peer: NodeId }
   | { readonly type: 'map-changed'; readonly map: ClusterMap }
@@ -87,8 +90,17 @@ export interface Effects {
   /** Writes under this replica's own keys, all of one step in one batch. */
   put(key: string, value: Uint8Array): void;
   delete(key: string): void;
+  /**
+   * Writes that can be made again from what is on disk already. They cost no fsync of their own: they go with the next batch that
+   * has one, within `LAZY_WRITES_MS_MAX`, and in order, so that a crash takes back a suffix of them. Nothing waits for them:
+   * neither the outputs of their step nor those of steps that read them.
+   */
+  putLazily(key: string, value: Uint8Array): void;
+  deleteLazily(key: string): void;
   /** Asks for a `durable` event once this step's writes are on disk. */
   whenDurable(token: number): void;
+  /** Asks for one `turn-end` event, when all that arrived for this replica in this turn has been stepped. */
+  whenTurnEnds(): void;
   /** Names what the outputs of this step wait for so far: all that it has put, and every unwritten value that it has read. */
   mark(): WriteMark;
   /**
@@ -104,12 +116,22 @@ export interface Effects {
   /** Replaces a running timer of the same name. */
   setTimer(timer: string, afterMs: number): void;
   cancelTimer(timer: string): void;
-  /** Reads a range of this replica's own keys off the turn; answered by a `scanned` event. One per name at a time. */
+  /**
+   * Reads a range of this replica's own keys off the turn; answered by a `scanned` event. One per name at a time.
+   * `view`: from a state that `openView` has kept, not from the current one.
+   */
   scan(
     scan: string,
     range: { readonly gt?: string; readonly gte?: string; readonly lt: string },
     limit: number,
+    view?: string,
   ): void;
+  /**
+   * Keeps the state of this replica's keys as it is after this step, lazy writes included, for scans under the name `view`.
+   * It costs disk space for as long as it is open; a view of the same name is replaced, and all end when the replica is opened anew.
+   */
+  openView(view: string): void;
+  closeView(view: string): void;
   /** This node's memory of what it minted may have a hole: it mints under a new incarnation from the next mint on. */
   endIncarnation(reason: string): void;
   /** Adds to a named counter of the node's metrics. */
@@ -150,6 +172,8 @@ export interface ReplicaPace {
   readonly pruneMs: number;
   /** How old a write must be before no retry of it can come. */
   readonly retryAgeMs: number;
+  /** Leader-follower: the shortest time without a leader after which a follower campaigns. */
+  readonly electionMs: number;
 }
 
 /** A strategy, as the node shell knows it: makes replicas, which then find their state through `turn.read` and scans. */
