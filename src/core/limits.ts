@@ -217,3 +217,12 @@ export const SDK_CLOSE_MS_MAX = 2_000;
 
 /** Bytes of a context that a read or a write may carry. A longer one is `BadContext`. */
 export const CONTEXT_BYTES_MAX = 64 * 1024;
+
+// --- Leader-follower -----------------------------------------------------------------------------------
+
+/** Bytes of entries in one message to a follower; a segment that is larger itself goes alone. */
+export const APPEND_BYTES_MAX = 1024 * 1024;
+
+/** Messages and bytes of entries under way to one follower; more waits for its answers. */
+export const APPEND_MESSAGES_IN_FLIGHT_MAX = 64;
+export const APPEND_BYTES_IN_FLIGHT_MAX = 8 * 1024 * 1024;
