@@ -9,6 +9,12 @@ export const KEY_BYTES_MAX = 1024;
 /** Value length in bytes. Beyond it: `ValueTooLarge`. */
 export const VALUE_BYTES_MAX = 1024 * 1024;
 
+/** Puts and deletes of one atomic batch (`put-all`), at least one. */
+export const PUT_ALL_MAX = 128;
+
+/** Bytes of keys and values in one atomic batch. Beyond it: `BadRequest`. */
+export const PUT_ALL_BYTES_MAX = 4 * 1024 * 1024;
+
 /** One WebSocket frame. A larger one closes the connection with `FrameTooLarge`. */
 export const FRAME_BYTES_MAX = 16 * 1024 * 1024;
 
