@@ -45,6 +45,12 @@ export const QUEUE_EVENTS_MAX = 65_536;
 /** Events stepped in one turn before outputs are flushed. */
 export const TURN_EVENTS_MAX = 1024;
 
+/** How long writes that were put lazily wait for a batch to go with; then they make one of their own. A crash takes back no more than this. */
+export const LAZY_WRITES_MS_MAX = 200;
+
+/** Bytes of lazy writes, keys by characters, beyond which their batch leaves at the end of the turn. */
+export const LAZY_WRITES_BYTES_MAX = 1024 * 1024;
+
 /** Longest time budget that a request may ask for. */
 export const REQUEST_TIMEOUT_MS_MAX = 60_000;
 

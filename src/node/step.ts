@@ -65,7 +65,7 @@ export class Step implements Turn, Effects {
 
   /** The batch that the outputs wait for, 0 for none; null where they must never leave. */
   get waitsFor(): number | null {
-    return this.#voided ? null : this.#waitsFor;
+    return this.#voided || this.#slot.ahead ? null : this.#waitsFor;
   }
 
   // --- Turn ---
@@ -128,6 +128,14 @@ export class Step implements Turn, Effects {
     this.#write(this.#slot.prefix + key, null);
   }
 
+  putLazily(key: string, value: Uint8Array): void {
+    this.#writeLazily(this.#slot.prefix + key, value);
+  }
+
+  deleteLazily(key: string): void {
+    this.#writeLazily(this.#slot.prefix + key, null);
+  }
+
   whenDurable(token: number): void {
     this.outputs.push({ type: 'durable', token });
   }
@@ -145,7 +153,7 @@ export class Step implements Turn, Effects {
   }
 
   sendEarly(peer: NodeId, message: PeerMessage): void {
-    this.#world.sendNow(this.#slot, peer, message);
+    if (!this.#slot.ahead) this.#world.sendNow(this.#slot, peer, message);
   }
 
   reply(request: RequestHandle, result: ClientResult | TrefoilError): void {
@@ -181,6 +189,11 @@ export class Step implements Turn, Effects {
       this.#voided = true;
       return;
     }
-    this.#waitsFor = this.#world.pipeline.put(key, value, this.#slot.durability === 'sync');
+    this.#waitsFor = this.#world.pipeline.put(key, value, this.#slot.durability);
+  }
+
+  #writeLazily(key: string, value: Uint8Array | null): void {
+    if (this.#world.readOnly) this.#slot.ahead = true;
+    else this.#world.pipeline.put(key, value, 'lazy');
   }
 }

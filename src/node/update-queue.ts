@@ -112,6 +112,11 @@ export class UpdateQueue implements StepWorld {
     );
   }
 
+  /** Has everything written soon, what was put lazily too: for an orderly stop that waits until the queue is `idle`. */
+  hurry(): void {
+    this.pipeline.hurry();
+  }
+
   /** Stops stepping for good. What is unwritten is forgotten. */
   stop(): void {
     this.#stopped = true;
@@ -161,7 +166,7 @@ export class UpdateQueue implements StepWorld {
     if (minter.unused || this.readOnly) return;
     minter.begin(freshIncarnations(self, runtime.random));
     const [key, value] = incarnationsEntry(minter.incarnations, this.#storage);
-    this.pipeline.put(key, value, true);
+    this.pipeline.put(key, value, 'sync');
     this.count('incarnations_ended', 1);
     this.log('warn', 'a new incarnation begins', { ...minter.incarnations, reason });
   }
@@ -301,7 +306,7 @@ export class UpdateQueue implements StepWorld {
   // --- Failure of the storage ---
 
   #newPipeline(): WritePipeline {
-    return new WritePipeline(this.#storage, {
+    return new WritePipeline(this.#storage, this.#setup.runtime.timers, {
       onWritten: () => this.#setup.outputs.flush(),
       onFailed: (error) => this.#failed(error),
     });
