@@ -38,6 +38,7 @@ export interface StepWorld {
   sendNow(slot: ReplicaSlot, peer: NodeId, message: PeerMessage): void;
   setTimer(slot: ReplicaSlot, timer: string, afterMs: number): void;
   scan(slot: ReplicaSlot, scan: string, range: StorageRange, limit: number): void;
+  whenTurnEnds(slot: ReplicaSlot): void;
   endIncarnation(reason: string): void;
   count(metric: string, by: number): void;
   log(level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>): void;
@@ -138,6 +139,10 @@ export class Step implements Turn, Effects {
 
   whenDurable(token: number): void {
     this.outputs.push({ type: 'durable', token });
+  }
+
+  whenTurnEnds(): void {
+    this.#world.whenTurnEnds(this.#slot);
   }
 
   mark(): WriteMark {

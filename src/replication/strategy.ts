@@ -101,7 +101,10 @@ export interface Effects {
   deleteLazily(key: string): void;
   /** Asks for a `durable` event once this step's writes are on disk; lazy ones do not count, and with no others it comes at once. */
   whenDurable(token: number): void;
-  /** Asks for one `turn-end` event, when all that arrived for this replica in this turn has been stepped. */
+  /**
+   * Asks for one `turn-end` event, when all that arrived for this replica in this turn has been stepped, and before its writes leave.
+   * Asked in `open` or while a turn ends, it means the next turn, which then comes even if nothing else arrives.
+   */
   whenTurnEnds(): void;
   /** Names what the outputs of this step wait for so far: all that it has put, and every unwritten value that it has read. */
   mark(): WriteMark;
