@@ -19,7 +19,12 @@ import { TrefoilError } from '../../src/core/errors.js';
 import { nodesOf, type Fault, type FaultName } from '../faults/fault.js';
 import { drawnFaultSchema, faultSchema, range } from '../faults/fault-schema.js';
 import { CHECK_NAMES, CHECKS_OF } from '../run/check-names.js';
-import { PHOTO_NAMESPACES, POLICIES_OF, WORKLOAD_NAMES } from '../workloads/workload-names.js';
+import {
+  LEADER_WORKLOADS,
+  PHOTO_NAMESPACES,
+  POLICIES_OF,
+  WORKLOAD_NAMES,
+} from '../workloads/workload-names.js';
 import { tell, tellIssue } from './tell-issue.js';
 import { readYaml, type Path } from './yaml-lines.js';
 
@@ -199,8 +204,13 @@ function workloadProblems(
   used: ClusterConfig['namespaces'][number],
 ): Problem[] {
   const policies = POLICIES_OF[workload.name];
-  if (!policies.includes(used.conflict)) {
-    const reason = `the workload ${workload.name} is for conflict: ${policies.join(' or ')}, and ${used.name} has ${used.conflict}`;
+  const takes =
+    used.strategy === 'leaderless'
+      ? policies.includes(used.conflict)
+      : LEADER_WORKLOADS.includes(workload.name);
+  if (!takes) {
+    const has = used.strategy === 'leaderless' ? used.conflict : `strategy: ${used.strategy}`;
+    const reason = `the workload ${workload.name} is for conflict: ${policies.join(' or ')}, and ${used.name} has ${has}`;
     return [{ path: ['workload', 'namespace'], reason }];
   }
   if (workload.name !== 'photos') return [];

@@ -24,5 +24,8 @@ export const POLICIES_OF: Readonly<Record<WorkloadName, readonly ConflictPolicy[
   photos: ['siblings'],
 };
 
+/** What may run on a namespace with a leader, which holds plain values and has no conflicts. */
+export const LEADER_WORKLOADS: readonly WorkloadName[] = ['register', 'list-append', 'bank', 'photos'];
+
 /** The namespaces that the photo store has, by these names. */
 export const PHOTO_NAMESPACES = ['photos', 'features', 'users'] as const;

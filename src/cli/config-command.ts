@@ -5,7 +5,7 @@ import type { ClusterMap } from '../cluster/cluster-map.js';
 import type { ClusterConfig } from '../cluster/config.js';
 import { cliContext } from './context.js';
 import { formatDuration } from './duration.js';
-import { guaranteeText, quorumsOverlap } from './guarantee-text.js';
+import { guaranteeText, readsMeetWrites } from './guarantee-text.js';
 import { loadConfig } from './load-config.js';
 import { formatCount, tableLines } from './table.js';
 
@@ -93,9 +93,9 @@ function namespaceTable(map: ClusterMap): string[] {
       n.strategy,
       String(n.replicas),
       String(n.read),
-      String(n.write),
+      n.strategy === 'leaderless' ? String(n.write) : n.ack,
       String(n.partitions),
-      n.conflict,
+      n.strategy === 'leaderless' ? n.conflict : '-',
       n.durability,
       n.ttlMs === 0 ? 'none' : formatDuration(n.ttlMs),
     ]),
@@ -110,7 +110,7 @@ function checkJson(config: ClusterConfig, map: ClusterMap): unknown {
     nodes: map.nodes.map((node) => ({ ...node, partitionReplicas: replicaCounts(map).get(node.id) ?? 0 })),
     namespaces: map.namespaces.map((namespace) => ({
       ...namespace,
-      readYourWrites: quorumsOverlap(namespace),
+      readYourWrites: readsMeetWrites(namespace),
       guarantees: guaranteeText(namespace),
     })),
   };

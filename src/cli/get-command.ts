@@ -42,7 +42,8 @@ export const getCommand: CommandModule<object, GetArguments> = {
 
 /** The conflict policy of a namespace, which says what its entries are. */
 export function conflictOf(db: Database, namespace: string): ConflictPolicy {
-  return db.map.namespaces.find(({ name }) => name === namespace)?.conflict ?? 'siblings';
+  const entry = db.map.namespaces.find(({ name }) => name === namespace);
+  return entry?.strategy === 'leaderless' ? entry.conflict : 'siblings';
 }
 
 /** An entry as `--json` prints it, here and in `scan` and `update`. Plain reads show a set's elements as siblings. */

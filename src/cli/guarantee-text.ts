@@ -1,5 +1,11 @@
 /** What a namespace's settings mean, in the words of whoever will live with them. */
-import { quorumSize, type NamespaceEntry } from '../cluster/cluster-map.js';
+import {
+  quorumSize,
+  type AckLevel,
+  type LeaderFollowerNamespace,
+  type LeaderlessNamespace,
+  type NamespaceEntry,
+} from '../cluster/cluster-map.js';
 import type { ConflictPolicy } from '../core/views.js';
 
 const CONFLICT_TEXT: Readonly<Record<ConflictPolicy, string>> = {
@@ -9,15 +15,34 @@ const CONFLICT_TEXT: Readonly<Record<ConflictPolicy, string>> = {
   set: 'concurrent adds are all kept; an add wins over a concurrent remove',
 };
 
-/** Whether every read meets every acknowledged write. With sloppy quorums only a read of all replicas does. */
-export function quorumsOverlap(namespace: NamespaceEntry): boolean {
-  const { read, write, replicas, sloppy } = namespace;
+/**
+ * Whether every read meets every acknowledged write, whoever wrote it. With sloppy quorums only a read of all replicas does; with
+ * a leader, reads that it confirms of writes that a majority has.
+ */
+export function readsMeetWrites(namespace: NamespaceEntry): boolean {
+  return namespace.strategy === 'leaderless' ? quorumsOverlap(namespace) : isLinearizable(namespace);
+}
+
+function isLinearizable({ read, ack }: LeaderFollowerNamespace): boolean {
+  return read === 'linearizable' && ack !== 'leader';
+}
+
+function quorumsOverlap({ read, write, replicas, sloppy }: LeaderlessNamespace): boolean {
   const r = quorumSize(read, replicas);
   return sloppy ? r === replicas : r + quorumSize(write, replicas) > replicas;
 }
 
-/** One sentence on reads, one on nodes that may be down, one on what is risky. */
+/** Some sentences: what reads see, how many nodes may be down, what is risky. */
 export function guaranteeText(namespace: NamespaceEntry): string[] {
+  switch (namespace.strategy) {
+    case 'leaderless':
+      return leaderlessText(namespace);
+    case 'leader-follower':
+      return leaderFollowerText(namespace);
+  }
+}
+
+function leaderlessText(namespace: LeaderlessNamespace): string[] {
   const { replicas } = namespace;
   const r = quorumSize(namespace.read, replicas);
   const w = quorumSize(namespace.write, replicas);
@@ -40,10 +65,68 @@ export function guaranteeText(namespace: NamespaceEntry): string[] {
   ];
 }
 
-function sloppyText(namespace: NamespaceEntry): string {
+function sloppyText(namespace: LeaderlessNamespace): string {
   return quorumsOverlap(namespace)
     ? 'read-your-writes: every read asks all replicas, and one of them coordinated the write'
     : 'eventual: sloppy, a read may miss writes that stand-ins acknowledged until these have handed them over';
+}
+
+function leaderFollowerText(namespace: LeaderFollowerNamespace): string[] {
+  const { replicas, clockBoundMs } = namespace;
+  const majority = quorumSize('quorum', replicas);
+  return [
+    readText(namespace),
+    availabilityText(namespace, majority),
+    `writes of a partition have one order: no siblings, conditional writes and atomic batches within it`,
+    ACK_TEXT[namespace.ack](majority, namespace),
+    ...(clockBoundMs > 0 && namespace.read === 'linearizable'
+      ? [
+          `clockBound: reads are answered under a lease; stale ones are possible where clocks differ by more than ${clockBoundMs} ms`,
+        ]
+      : []),
+    ...(replicas % 2 === 0 && replicas > 1
+      ? [`${replicas} replicas survive no more losses than ${replicas - 1} do: the majority is ${majority}`]
+      : []),
+  ];
+}
+
+function readText({ read, ack }: LeaderFollowerNamespace): string {
+  switch (read) {
+    case 'linearizable':
+      return ack === 'leader'
+        ? 'reads are the latest that the leader has; a failover may take back what they saw'
+        : 'linearizable: a read sees every write acknowledged before it began';
+    case 'session':
+      return ack === 'leader'
+        ? 'session: within a session reads do not go back, unless a failover takes back what was acknowledged'
+        : 'read-your-writes and monotonic reads within a session, from any replica';
+    case 'follower':
+      return 'eventual: any replica answers, and says how far it is behind';
+  }
+}
+
+const ACK_TEXT: Readonly<Record<AckLevel, (majority: number, namespace: LeaderFollowerNamespace) => string>> =
+  {
+    leader: () =>
+      'ack leader: acknowledged writes that no other replica has yet are lost when the leader fails; no conditional writes, no atomic batches at this level',
+    quorum: (majority, { replicas }) =>
+      `an acknowledged write is on the disks of ${majority} of ${replicas} replicas`,
+    all: (_, { replicas, minReplicas }) =>
+      minReplicas === replicas
+        ? `an acknowledged write is on the disks of all ${replicas} replicas`
+        : `an acknowledged write is on the disks of all replicas that can be reached, ${minReplicas} at least`,
+  };
+
+function availabilityText(
+  { ack, read, replicas, minReplicas }: LeaderFollowerNamespace,
+  majority: number,
+): string {
+  const needed = ack === 'all' ? Math.max(majority, minReplicas) : majority;
+  const readsNeed = read === 'linearizable' ? majority : 1;
+  return (
+    `writes go on with ${down(replicas - needed)} of a partition down, after the election of a leader where that was one; ` +
+    `reads with ${down(replicas - readsNeed)}`
+  );
 }
 
 function down(count: number): string {

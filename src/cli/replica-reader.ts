@@ -93,7 +93,7 @@ class OwnCopy implements Carried {
       budgetMs: BUDGET_MS,
       namespace: this.#namespace,
       explain: false,
-      operation: { type: 'get', key: this.#key, read: 'one', atLeast: null },
+      operation: { type: 'get', key: this.#key, read: 'one', atLeast: null, maxStalenessMs: 0 },
     };
   }
 

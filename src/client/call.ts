@@ -62,6 +62,9 @@ export class Call implements Carried {
   get bytesEstimate(): number {
     const { operation } = this.spec;
     if (operation.type === 'put') return 64 + operation.key.length + (operation.value?.length ?? 0);
+    if (operation.type === 'put-all') {
+      return operation.puts.reduce((bytes, p) => bytes + 16 + p.key.length + (p.value?.length ?? 0), 64);
+    }
     if (operation.type !== 'change' || operation.change.kind === 'increment') return 64;
     return operation.change.elements.reduce((bytes, e) => bytes + 5 + e.length, 64 + operation.key.length);
   }
@@ -70,7 +73,7 @@ export class Call implements Carried {
     this.requestId = id;
     this.#sent = true;
     const { target, operation, explain, deadlineMs } = this.spec;
-    const repeated = this.#uncertain > 0 && (operation.type === 'put' || operation.type === 'change');
+    const repeated = this.#uncertain > 0 && 'attempt' in operation;
     return {
       type: 'request',
       id,
@@ -131,12 +134,17 @@ export class Call implements Carried {
     if (target.type === 'node') return `status of ${target.node}`;
     if (operation.type === 'scan') return `scan of ${target.namespace}/${target.partition}`;
     if (operation.type === 'status') return 'status';
+    if (operation.type === 'open-session') {
+      return `opening a session with ${target.namespace}/${target.partition}`;
+    }
+    if (operation.type === 'put-all') {
+      return `atomic batch of ${operation.puts.length} in ${target.namespace}/${target.partition}`;
+    }
     return `${verbOf(operation)} of ${JSON.stringify(operation.key.slice(0, 80))} in ${target.namespace}`;
   }
 
   #isWrite(): boolean {
-    const { type } = this.spec.operation;
-    return type === 'put' || type === 'change';
+    return 'attempt' in this.spec.operation;
   }
 }
 

@@ -4,7 +4,7 @@
  *
  * A session is asked what a read must have seen and told what came back; nothing else knows it.
  */
-import { quorumSize, type NamespaceEntry, type QuorumLevel } from '../cluster/cluster-map.js';
+import { quorumSize, type LeaderlessNamespace, type QuorumLevel } from '../cluster/cluster-map.js';
 import { TrefoilError } from '../core/errors.js';
 import { partitionedPart, partitionOfKey } from '../core/hash.js';
 import { checkKey } from '../core/keys.js';
@@ -67,8 +67,13 @@ export class KeyCalls {
   }
 
   /** As the map has it. Throws `UnknownNamespace`. */
-  get entry(): NamespaceEntry {
-    return this.parts.router.namespace(this.name).entry;
+  get entry(): LeaderlessNamespace {
+    const { entry } = this.parts.router.namespace(this.name);
+    if (entry.strategy === 'leaderless') return entry;
+    throw new TrefoilError(
+      'Unsupported',
+      `namespace ${this.name} is leader-follower, and this client is not`,
+    );
   }
 
   deadlineMs(options: CallOptions): number {
@@ -92,6 +97,7 @@ export class KeyCalls {
       read: this.#readLevel(entry, options, session?.readsNeeded(entry, key) ?? 1),
       atLeast:
         atLeast === null ? (seen ?? null) : seen === undefined ? atLeast : mergeContexts(key, seen, atLeast),
+      maxStalenessMs: 0,
     };
     return this.#call(operation, partitionOfKey(key, entry.partitions), options, deadlineMs, (result) => {
       const got = result as GetResult;
@@ -160,6 +166,8 @@ export class KeyCalls {
         after: pageAfter,
         limit: pageLimit,
         read,
+        atLeast: null,
+        maxStalenessMs: 0,
       } as const;
       return this.#call(operation, partition, options, this.deadlineMs(options), (r) => r as ScanResult);
     };
@@ -193,14 +201,14 @@ export class KeyCalls {
     return this.parts.caller.call({ target, operation, deadlineMs, signal, explain }, finish);
   }
 
-  #readLevel(entry: NamespaceEntry, options: ReadOptions, needed: number): QuorumLevel | null {
+  #readLevel(entry: LeaderlessNamespace, options: ReadOptions, needed: number): QuorumLevel | null {
     const level = checkLevel('read', options.read, entry.replicas);
     return raiseLevel(level, entry.read, needed, entry.replicas);
   }
 }
 
 /** The partitions that a scan visits: one where the prefix holds a whole `{tag}`. */
-function scanned(prefix: string, entry: NamespaceEntry): number[] {
+function scanned(prefix: string, entry: LeaderlessNamespace): number[] {
   if (partitionedPart(prefix).length < prefix.length) return [partitionOfKey(prefix, entry.partitions)];
   return Array.from({ length: entry.partitions }, (_, partition) => partition);
 }

@@ -153,7 +153,7 @@ export class NamespaceHandle<T> implements Namespace<T> {
   ): Promise<PutResult> {
     const ttlMs = checkTtlMs(options.ttlMs);
     return this.#calls.write(
-      { type: 'put', key, value, context, ttlMs },
+      { type: 'put', key, value, context, ifVersion: null, ttlMs },
       options,
       deadlineMs,
       ({ siblings }) => value !== null || siblings > 1,

@@ -10,7 +10,7 @@
  * A session never makes a write supersede anything: only the context of a read, handed on by the
  * application, does that.
  */
-import { quorumSize, type NamespaceEntry } from '../cluster/cluster-map.js';
+import { quorumSize, type LeaderlessNamespace } from '../cluster/cluster-map.js';
 import { TrefoilError } from '../core/errors.js';
 import { SESSION_CONTEXTS_MAX } from '../core/limits.js';
 import { compareKeys } from '../core/text-order.js';
@@ -77,14 +77,14 @@ export class ClientSession implements Session {
   }
 
   /** How many replicas a read of a key must ask, beside what `atLeast` demands: 1 where the context is known. */
-  readsNeeded(entry: NamespaceEntry, key: string): number {
+  readsNeeded(entry: LeaderlessNamespace, key: string): number {
     const memory = this.#namespaces.get(entry.name);
     if (memory === undefined || !memory.evicted || memory.contexts.has(key)) return 1;
     return this.scanReadsNeeded(entry);
   }
 
   /** How many replicas a scan must ask so that no key the session wrote is missing from it. */
-  scanReadsNeeded(entry: NamespaceEntry): number {
+  scanReadsNeeded(entry: LeaderlessNamespace): number {
     const weakest = this.#namespaces.get(entry.name)?.weakestWrite ?? Infinity;
     // Of a sloppy quorum one node is surely a home: the coordinator.
     const written = entry.sloppy ? 1 : Math.min(weakest, quorumSize(entry.write, entry.replicas));

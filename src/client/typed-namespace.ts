@@ -131,7 +131,7 @@ export class CounterHandle implements Counter {
       key,
       options,
       ({ values }) => values.length > 0,
-      (context) => ({ type: 'put', key, value: null, context, ttlMs: 0 }),
+      (context) => ({ type: 'put', key, value: null, context, ifVersion: null, ttlMs: 0 }),
     );
   }
 
@@ -194,7 +194,7 @@ export class ElementSetHandle<T> implements ElementSet<T> {
       key,
       options,
       ({ values }) => values.length > 0,
-      (context) => ({ type: 'put', key, value: null, context, ttlMs: 0 }),
+      (context) => ({ type: 'put', key, value: null, context, ifVersion: null, ttlMs: 0 }),
     );
   }
 

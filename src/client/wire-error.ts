@@ -7,6 +7,7 @@ export function errorFromWire(wire: WireError, before = ''): TrefoilError {
   return new TrefoilError(wire.code, before + wire.message, {
     outcome: wire.outcome,
     ...(wire.retryAfterMs > 0 ? { retryAfterMs: wire.retryAfterMs } : {}),
+    ...(wire.leader === null ? {} : { leader: wire.leader }),
   });
 }
 
@@ -16,6 +17,7 @@ export function withOutcome(error: TrefoilError, outcome: Outcome): TrefoilError
   return new TrefoilError(error.code, error.message, {
     outcome,
     ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
+    ...(error.leader === undefined ? {} : { leader: error.leader }),
     cause: error,
   });
 }

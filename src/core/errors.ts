@@ -5,6 +5,8 @@
  * outcome `failed`  = it certainly had no effect;  `unknown` = it may have had one.
  */
 
+import type { NodeId } from './ids.js';
+
 export type Outcome = 'failed' | 'unknown';
 
 interface ErrorEntry {
@@ -76,7 +78,11 @@ export const ERRORS = {
   ),
 
   // Leaders
-  NotLeader: entry('failed', true, "Ask the leader; the answer names it where it is known. The SDK does so itself."),
+  NotLeader: entry(
+    'failed',
+    true,
+    'Ask the leader; the answer names it where it is known. The SDK does so itself.',
+  ),
   NoLeader: entry('failed', true, 'Wait for the election, or bring back a majority of the replicas.'),
   TooStale: entry(
     'failed',
@@ -166,6 +172,8 @@ export interface TrefoilErrorOptions {
   /** For writes whose effect became uncertain on the way: overrides the table's `failed`. */
   readonly outcome?: Outcome;
   readonly cause?: unknown;
+  /** With `NotLeader`: who leads, where that is known. */
+  readonly leader?: NodeId | undefined;
 }
 
 /** The only error that leaves the library. `message` is one sentence for a person; match on `code`. */
@@ -176,6 +184,8 @@ export class TrefoilError extends Error {
   readonly retryable: boolean;
   readonly help: string;
   readonly retryAfterMs: number | undefined;
+  /** With `NotLeader`: who leads, where that is known. */
+  readonly leader: NodeId | undefined;
 
   constructor(code: ErrorCode, message: string, options: TrefoilErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -184,6 +194,7 @@ export class TrefoilError extends Error {
     this.retryable = ERRORS[code].retryable;
     this.help = ERRORS[code].help;
     this.retryAfterMs = options.retryAfterMs;
+    this.leader = options.leader;
   }
 }
 

@@ -15,7 +15,8 @@ export function checkKey(key: string): void {
     throw new TrefoilError('InvalidKey', 'a key must be well-formed Unicode: it has a lone surrogate');
 }
 
-function utf8Length(text: string): number {
+/** Bytes of a text in UTF-8. */
+export function utf8Length(text: string): number {
   return new TextEncoder().encode(text).length;
 }
 

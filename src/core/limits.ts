@@ -9,6 +9,12 @@ export const KEY_BYTES_MAX = 1024;
 /** Value length in bytes. Beyond it: `ValueTooLarge`. */
 export const VALUE_BYTES_MAX = 1024 * 1024;
 
+/** Puts and deletes of one atomic batch (`put-all`), at least one. */
+export const PUT_ALL_MAX = 128;
+
+/** Bytes of keys and values in one atomic batch. Beyond it: `BadRequest`. */
+export const PUT_ALL_BYTES_MAX = 4 * 1024 * 1024;
+
 /** One WebSocket frame. A larger one closes the connection with `FrameTooLarge`. */
 export const FRAME_BYTES_MAX = 16 * 1024 * 1024;
 
@@ -44,6 +50,12 @@ export const QUEUE_EVENTS_MAX = 65_536;
 
 /** Events stepped in one turn before outputs are flushed. */
 export const TURN_EVENTS_MAX = 1024;
+
+/** How long writes that were put lazily wait for a batch to go with; then they make one of their own. A crash takes back no more than this. */
+export const LAZY_WRITES_MS_MAX = 200;
+
+/** Bytes of lazy writes, keys by characters, beyond which their batch leaves at the end of the turn. */
+export const LAZY_WRITES_BYTES_MAX = 1024 * 1024;
 
 /** Longest time budget that a request may ask for. */
 export const REQUEST_TIMEOUT_MS_MAX = 60_000;

@@ -5,15 +5,24 @@
  */
 import { TrefoilError } from '../core/errors.js';
 import { partitionOfKey } from '../core/hash.js';
-import { checkKey } from '../core/keys.js';
+import { checkKey, utf8Length } from '../core/keys.js';
 import {
   CONTEXT_BYTES_MAX,
+  PUT_ALL_BYTES_MAX,
+  PUT_ALL_MAX,
   SESSION_ID_LENGTH_MAX,
   SET_ELEMENTS_MAX,
   TTL_MS_MAX,
   VALUE_BYTES_MAX,
 } from '../core/limits.js';
-import type { ChangeOperation, GetOperation, PutOperation, ScanOperation } from '../protocol/messages.js';
+import type {
+  ChangeOperation,
+  GetOperation,
+  PutAllOperation,
+  PutOfAll,
+  PutOperation,
+  ScanOperation,
+} from '../protocol/messages.js';
 import type { ReplicaOperation } from '../replication/strategy.js';
 
 /** Printable ASCII without the space: two ids that differ also differ in every encoding. */
@@ -28,8 +37,12 @@ export function checkedPartition(operation: ReplicaOperation, partitions: number
       return putPartition(operation, partitions);
     case 'change':
       return changePartition(operation, partitions);
+    case 'put-all':
+      return putAllPartition(operation, partitions);
     case 'scan':
       return scanPartition(operation, partitions);
+    case 'open-session':
+      return checkedPartitionNumber(operation.partition, partitions);
   }
 }
 
@@ -40,15 +53,52 @@ function getPartition({ key, atLeast }: GetOperation, partitions: number): numbe
 }
 
 function putPartition(put: PutOperation, partitions: number): number {
-  const { key, value, context, ttlMs } = put;
+  checkPut(put);
+  checkContext(put.context);
+  checkSession(put.operation.session);
+  return partitionOfKey(put.key, partitions);
+}
+
+function putAllPartition({ partition, puts, operation }: PutAllOperation, partitions: number): number {
+  checkedPartitionNumber(partition, partitions);
+  if (puts.length === 0 || puts.length > PUT_ALL_MAX) {
+    throw new TrefoilError('BadRequest', `${puts.length} puts; one atomic batch takes 1 to ${PUT_ALL_MAX}`);
+  }
+  const keys = new Set<string>();
+  let bytes = 0;
+  for (const put of puts) {
+    checkPut(put);
+    if (keys.has(put.key)) {
+      throw new TrefoilError(
+        'BadRequest',
+        `the key ${put.key} is in the batch twice; one batch takes each once`,
+      );
+    }
+    keys.add(put.key);
+    if (partitionOfKey(put.key, partitions) !== partition) {
+      throw new TrefoilError(
+        'BadRequest',
+        `the key ${put.key} is not of partition ${partition}: the keys of an atomic batch must share a {tag}, which puts them into one`,
+      );
+    }
+    bytes += utf8Length(put.key) + (put.value?.length ?? 0);
+  }
+  if (bytes > PUT_ALL_BYTES_MAX) {
+    throw new TrefoilError(
+      'BadRequest',
+      `an atomic batch of ${bytes} bytes; the limit is ${PUT_ALL_BYTES_MAX}`,
+    );
+  }
+  checkSession(operation.session);
+  return partition;
+}
+
+function checkPut({ key, value, ttlMs }: PutOfAll): void {
   checkKey(key);
-  checkContext(context);
   if (value !== null) checkLength('a value', value);
   if (ttlMs > TTL_MS_MAX) {
     throw new TrefoilError('BadRequest', `a time to live of ${ttlMs} ms; the limit is ${TTL_MS_MAX}`);
   }
-  checkSession(put.operation.session);
-  return partitionOfKey(key, partitions);
 }
 
 function changePartition({ key, context, change, operation }: ChangeOperation, partitions: number): number {
@@ -65,13 +115,16 @@ function changePartition({ key, context, change, operation }: ChangeOperation, p
   return partitionOfKey(key, partitions);
 }
 
-function scanPartition({ partition, prefix, after }: ScanOperation, partitions: number): number {
-  if (partition >= partitions) {
-    throw new TrefoilError('BadRequest', `partition ${partition} of ${partitions}`);
-  }
+function scanPartition({ partition, prefix, after, atLeast }: ScanOperation, partitions: number): number {
   if (prefix !== '') checkKey(prefix);
   if (after !== '') checkKey(after);
-  return partition;
+  checkContext(atLeast);
+  return checkedPartitionNumber(partition, partitions);
+}
+
+function checkedPartitionNumber(partition: number, partitions: number): number {
+  if (partition < partitions) return partition;
+  throw new TrefoilError('BadRequest', `partition ${partition} of ${partitions}`);
 }
 
 function checkContext(context: Uint8Array | null): void {

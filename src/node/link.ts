@@ -95,5 +95,6 @@ export function wireError(error: TrefoilError): WireError {
     outcome: error.outcome,
     retryAfterMs: error.retryAfterMs ?? 0,
     map: null,
+    leader: error.leader ?? null,
   };
 }

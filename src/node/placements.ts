@@ -23,7 +23,7 @@ export function replicaPlacements(map: ClusterMap, self: NodeId): Placement[] {
   );
 }
 
-/** The groups that a node stands in for, and those it holds something of without being a replica. Rejects with `StorageFailed`. */
+/** The leaderless groups that a node stands in for, and those it holds something of without being a replica. Rejects with `StorageFailed`. */
 export async function standInPlacements(
   map: ClusterMap,
   self: NodeId,
@@ -32,10 +32,10 @@ export async function standInPlacements(
   const found: Placement[] = [];
   for (const placement of allPlacements(map)) {
     const { group, namespaceIndex, partition } = placement;
+    const namespace = map.namespaces[namespaceIndex];
+    if (namespace?.strategy !== 'leaderless') continue;
     if (replicasOf(map, namespaceIndex, partition).includes(self)) continue;
-    const named =
-      map.namespaces[namespaceIndex]?.sloppy === true &&
-      standInsOf(map, namespaceIndex, partition).includes(self);
+    const named = namespace.sloppy && standInsOf(map, namespaceIndex, partition).includes(self);
     if (named || (await holdsAnything(group, storage))) found.push(placement);
   }
   return found;

@@ -184,6 +184,11 @@ export const LEADERLESS_TYPES: WireTable<LeaderlessMessage> = {
   },
 };
 
+/** Whether a message between replicas is one of this strategy's. */
+export function isLeaderlessMessage(message: { readonly type: string }): message is LeaderlessMessage {
+  return Object.hasOwn(LEADERLESS_TYPES, message.type);
+}
+
 function index(value: unknown, field: string): number {
   return countTo(INDEX_MAX, value, field);
 }

@@ -9,7 +9,7 @@
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { NamespaceEntry } from '../../src/cluster/cluster-map.js';
+import type { LeaderlessNamespace } from '../../src/cluster/cluster-map.js';
 import { decodeCounterPayload, encodeCounterPayload, viewCounter } from '../../src/core/counter.js';
 import { viewElements } from '../../src/core/element-set.js';
 import { incarnationId, sessionId } from '../../src/core/ids.js';
@@ -138,7 +138,7 @@ class World {
     this.#write(
       replica,
       all
-        ? { type: 'put', key: 'k', value: null, ttlMs: 0, ...rest }
+        ? { type: 'put', key: 'k', value: null, ifVersion: null, ttlMs: 0, ...rest }
         : { type: 'change', key: 'k', change: { kind: 'remove', elements: [Buffer.from(element)] }, ...rest },
       read.record.context,
     );
@@ -156,7 +156,7 @@ class World {
       tick: (above: number) => (this.#time = Math.max(this.#time, above) + 1),
     } as unknown as Turn;
     const seen = { ...EMPTY_CONTEXT, vector: read };
-    const namespace = { name: 'n', conflict: this.#policy, ttlMs: 0 } as unknown as NamespaceEntry;
+    const namespace = { name: 'n', conflict: this.#policy, ttlMs: 0 } as unknown as LeaderlessNamespace;
     const before = replica.record;
     const { record } = this.#mint(namespace, operation, seen, before, turn, {} as Effects);
     expect(dominates(record.context, before.context) && !dominates(before.context, record.context)).toBe(
@@ -294,7 +294,7 @@ const FAULTS: readonly (readonly [string, TypedPolicy, Mint])[] = [
     'set',
     (namespace, operation, seen, before, turn, effects) => {
       const element = operation.type === 'change' && operation.change.kind === 'remove';
-      const all: WriteOperation = { ...operation, type: 'put', value: null, ttlMs: 0 };
+      const all: WriteOperation = { ...operation, type: 'put', value: null, ifVersion: null, ttlMs: 0 };
       return mintWrite(namespace, element ? all : operation, seen, before, turn, effects);
     },
   ],

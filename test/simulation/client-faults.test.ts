@@ -6,7 +6,7 @@ import type { ClusterMap } from '../../src/cluster/cluster-map.js';
 import { nodeId } from '../../src/core/ids.js';
 import { SDK_SILENCE_MS_MAX } from '../../src/core/limits.js';
 import { encodeFrame } from '../../src/protocol/codec.js';
-import type { PutOperation } from '../../src/protocol/messages.js';
+import { PROTOCOL_VERSION, type PutOperation } from '../../src/protocol/messages.js';
 import { testMap, wireError, type ScriptedNode } from '../support/scripted-node.js';
 import { CLIENT, keyFor, scriptedWorld, type ScriptedWorld } from '../support/scripted-world.js';
 
@@ -476,7 +476,7 @@ describe('connecting', () => {
       role: 'client',
       credentials: 'secret',
       cluster: 'test',
-      protocol: 1,
+      protocol: PROTOCOL_VERSION,
       mapEpoch: 0,
       mapHash: '',
     });

@@ -269,7 +269,7 @@ describe('a config that may follow', () => {
     await cluster.settle(Promise.all(cluster.names.map((name) => cluster.boot(name, { config }))));
     await cluster.allReachable();
     const n1 = await RawClient.open(cluster, 'n1');
-    const get = { type: 'get', key: 'k', read: null, atLeast: null } as const;
+    const get = { type: 'get', key: 'k', read: null, atLeast: null, maxStalenessMs: 0 } as const;
     await expect(cluster.settle(n1.request(get, { epoch: 1 }))).rejects.toMatchObject({ code: 'StaleMap' });
     const db = await cluster.connect('app');
     const written = await cluster.settle(db.namespace('default').put('k', 'v', { explain: true }));

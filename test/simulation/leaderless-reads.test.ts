@@ -176,7 +176,16 @@ describe('slow replicas', () => {
     cluster.world.network.partition('n1', ['n2', 'n3']);
     const beganMs = cluster.simulation.nowMs();
     const read = watch(n1.get('k', { budgetMs: 500 }));
-    const scan = { type: 'scan', partition: 0, prefix: '', after: '', limit: 9, read: null } as const;
+    const scan = {
+      type: 'scan',
+      partition: 0,
+      prefix: '',
+      after: '',
+      limit: 9,
+      read: null,
+      atLeast: null,
+      maxStalenessMs: 0,
+    } as const;
     const scanned = watch(n1.request(scan, { budgetMs: 500 }));
     await cluster.simulation.runUntil(() => read.settled && scanned.settled);
     expect(cluster.simulation.nowMs() - beganMs).toBeLessThan(600);

@@ -176,7 +176,16 @@ describe('L5: what can be refused is refused before the mint', () => {
     const failed = { code: 'DeadlineExceeded', outcome: 'failed' };
     await expect(cluster.settle(n1.put('k', 'v', { budgetMs: 0 }))).rejects.toMatchObject(failed);
     await expect(cluster.settle(n1.get('k', { budgetMs: 0 }))).rejects.toMatchObject(failed);
-    const scan = { type: 'scan', partition: 0, prefix: '', after: '', limit: 1, read: null } as const;
+    const scan = {
+      type: 'scan',
+      partition: 0,
+      prefix: '',
+      after: '',
+      limit: 1,
+      read: null,
+      atLeast: null,
+      maxStalenessMs: 0,
+    } as const;
     await expect(cluster.settle(n1.request(scan, { budgetMs: 0 }))).rejects.toMatchObject(failed);
     for (const name of cluster.names) expect(cluster.record(name, 'k')).toBeUndefined();
   });

@@ -90,7 +90,16 @@ describe('a client that goes away in the middle of its requests', () => {
     await cluster.simulation.runFor(3_000);
     const connections = cluster.node('n1').status().connections;
     for (const name of ['n2', 'n3']) cluster.world.network.setLink('n1', name, { latencyMs: [200, 300] });
-    const scan = { type: 'scan', partition: 0, prefix: '', after: '', limit: 10, read: 'all' } as const;
+    const scan = {
+      type: 'scan',
+      partition: 0,
+      prefix: '',
+      after: '',
+      limit: 10,
+      read: 'all',
+      atLeast: null,
+      maxStalenessMs: 0,
+    } as const;
     const requests = [
       watch(client.put('k1', 'v', { write: 'all' })),
       watch(client.put('k2', 'v', { attempt: 1 })),

@@ -38,6 +38,7 @@ const put = (key: string, value: Uint8Array | null): ClientOperation => ({
   key,
   value,
   context: null,
+  ifVersion: null,
   write: null,
   ttlMs: 0,
   operation: { session: sessionId('by-hand'), sequence: 1 },
@@ -67,13 +68,22 @@ describe('a request that is refused', () => {
     [
       'a bound that is none',
       'BadContext',
-      { type: 'get', key: 'k', read: null, atLeast: text.encode('garbage') },
+      { type: 'get', key: 'k', read: null, atLeast: text.encode('garbage'), maxStalenessMs: 0 },
       'default',
     ],
     [
       'a partition beyond the last',
       'BadRequest',
-      { type: 'scan', partition: 1, prefix: '', after: '', limit: 1, read: null },
+      {
+        type: 'scan',
+        partition: 1,
+        prefix: '',
+        after: '',
+        limit: 1,
+        read: null,
+        atLeast: null,
+        maxStalenessMs: 0,
+      },
       'default',
     ],
   ])(

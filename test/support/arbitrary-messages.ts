@@ -3,12 +3,13 @@
  * without an arbitrary does not compile.
  */
 import fc from 'fast-check';
-import type { ClusterMap, QuorumLevel } from '../../src/cluster/cluster-map.js';
+import type { ClusterMap, NamespaceEntry, QuorumLevel } from '../../src/cluster/cluster-map.js';
 import { ERRORS, type ErrorCode } from '../../src/core/errors.js';
 import { HLC_TIME_MAX } from '../../src/core/hlc.js';
 import { groupId, incarnationId, namespaceName, nodeId, sessionId } from '../../src/core/ids.js';
 import type { KeyRecord } from '../../src/core/record.js';
 import { compareDots, type Dot, type VersionVector } from '../../src/core/version-vector.js';
+import type { LeaderFollowerMessage } from '../../src/protocol/leader-follower-messages.js';
 import type { LeaderlessMessage } from '../../src/protocol/leaderless-messages.js';
 import { PROTOCOL_VERSION } from '../../src/protocol/messages.js';
 import type {
@@ -47,6 +48,41 @@ const level: fc.Arbitrary<QuorumLevel> = fc.oneof(
   fc.integer({ min: 1, max: 7 }),
 );
 
+const readLevel = fc.oneof(
+  level,
+  fc.constantFrom('linearizable' as const, 'session' as const, 'follower' as const),
+);
+const writeLevel = fc.oneof(level, fc.constant('leader' as const));
+const amount = fc.double({ min: 0, max: 1000, noNaN: true }).map((n) => n + 0);
+
+const basics = {
+  name: text.map(namespaceName),
+  replicas: fc.integer({ min: 1, max: 7 }),
+  partitions: fc.constantFrom(1, 16, 4096),
+  ttlMs: count,
+};
+const namespaces: fc.Arbitrary<NamespaceEntry> = fc.oneof(
+  fc.record({
+    ...basics,
+    strategy: fc.constant('leaderless' as const),
+    read: level,
+    write: level,
+    conflict: fc.constantFrom('siblings' as const, 'lww' as const, 'counter' as const, 'set' as const),
+    durability: fc.constantFrom('sync' as const, 'buffered' as const),
+    sloppy: fc.boolean(),
+  }),
+  fc.record({
+    ...basics,
+    strategy: fc.constant('leader-follower' as const),
+    durability: fc.constant('sync' as const),
+    read: fc.constantFrom('linearizable' as const, 'session' as const, 'follower' as const),
+    ack: fc.constantFrom('leader' as const, 'quorum' as const, 'all' as const),
+    minReplicas: fc.integer({ min: 1, max: 7 }),
+    clockBoundMs: amount,
+    logBytes: count,
+  }),
+);
+
 export const clusterMaps: fc.Arbitrary<ClusterMap> = fc.record({
   cluster: text,
   epoch: count,
@@ -57,25 +93,11 @@ export const clusterMaps: fc.Arbitrary<ClusterMap> = fc.record({
       host: text,
       port: fc.nat({ max: 65_535 }),
       zone: text,
-      weight: fc.double({ min: 0, max: 1000, noNaN: true }).map((weight) => weight + 0),
+      weight: amount,
     }),
     { maxLength: 4 },
   ),
-  namespaces: fc.array(
-    fc.record({
-      name: text.map(namespaceName),
-      strategy: fc.constant('leaderless' as const),
-      replicas: fc.integer({ min: 1, max: 7 }),
-      partitions: fc.constantFrom(1, 16, 4096),
-      read: level,
-      write: level,
-      conflict: fc.constantFrom('siblings' as const, 'lww' as const, 'counter' as const, 'set' as const),
-      durability: fc.constantFrom('sync' as const, 'buffered' as const),
-      ttlMs: count,
-      sloppy: fc.boolean(),
-    }),
-    { maxLength: 3 },
-  ),
+  namespaces: fc.array(namespaces, { maxLength: 3 }),
   placement: fc.array(fc.array(fc.array(node, { maxLength: 3 }), { maxLength: 4 }), { maxLength: 3 }),
 });
 
@@ -85,6 +107,7 @@ const wireError: fc.Arbitrary<WireError> = fc.record({
   outcome: fc.constantFrom('failed' as const, 'unknown' as const),
   retryAfterMs: count,
   map: orNull(clusterMaps),
+  leader: orNull(node),
 });
 
 const answers: Record<ReplicaAnswer['answer'], true> = {
@@ -98,10 +121,13 @@ const answers: Record<ReplicaAnswer['answer'], true> = {
   waiting: true,
   unreachable: true,
   held: true,
+  leads: true,
+  confirmed: true,
+  behind: true,
 };
 const explanation: fc.Arbitrary<Explanation> = fc.record({
   coordinator: node,
-  strategy: fc.constant('leaderless' as const),
+  strategy: fc.constantFrom('leaderless' as const, 'leader-follower' as const),
   required: text,
   replicas: fc.array(
     fc.record({ node, answer: fc.constantFrom(...(Object.keys(answers) as ReplicaAnswer['answer'][])) }),
@@ -123,26 +149,36 @@ const changes: fc.Arbitrary<TypedChange> = fc.oneof(
   }),
 );
 
+const operationId = fc.record({ session: text.map(sessionId), sequence: count });
+const lag = fc.record({ entries: count, ms: count });
+
 const operations: ByType<ClientOperation> = {
   change: fc.record({
     type: fc.constant('change'),
     key: text,
     change: changes,
     context: orNull(bytes),
-    write: orNull(level),
-    operation: fc.record({ session: text.map(sessionId), sequence: count }),
+    write: orNull(writeLevel),
+    operation: operationId,
     lowestOpen: count,
     attempt: count,
   }),
-  get: fc.record({ type: fc.constant('get'), key: text, read: orNull(level), atLeast: orNull(bytes) }),
+  get: fc.record({
+    type: fc.constant('get'),
+    key: text,
+    read: orNull(readLevel),
+    atLeast: orNull(bytes),
+    maxStalenessMs: count,
+  }),
   put: fc.record({
     type: fc.constant('put'),
     key: text,
     value: orNull(bytes),
     context: orNull(bytes),
-    write: orNull(level),
+    ifVersion: orNull(count),
+    write: orNull(writeLevel),
     ttlMs: count,
-    operation: fc.record({ session: text.map(sessionId), sequence: count }),
+    operation: operationId,
     lowestOpen: count,
     attempt: count,
   }),
@@ -152,8 +188,22 @@ const operations: ByType<ClientOperation> = {
     prefix: text,
     after: text,
     limit: index,
-    read: orNull(level),
+    read: orNull(readLevel),
+    atLeast: orNull(bytes),
+    maxStalenessMs: count,
   }),
+  'put-all': fc.record({
+    type: fc.constant('put-all'),
+    partition: index,
+    puts: fc.array(fc.record({ key: text, value: orNull(bytes), ifVersion: orNull(count), ttlMs: count }), {
+      maxLength: 4,
+    }),
+    write: orNull(writeLevel),
+    operation: operationId,
+    lowestOpen: count,
+    attempt: count,
+  }),
+  'open-session': fc.record({ type: fc.constant('open-session'), partition: index }),
   status: fc.constant({ type: 'status' }),
 };
 
@@ -162,19 +212,25 @@ const results: ByType<ClientResult> = {
     type: fc.constant('get-result'),
     values,
     context: orNull(bytes),
+    version: count,
+    lag: orNull(lag),
     explain: orNull(explanation),
   }),
   'put-result': fc.record({
     type: fc.constant('put-result'),
     context: bytes,
     siblings: count,
+    version: count,
+    replicas: count,
     explain: orNull(explanation),
   }),
   'scan-result': fc.record({
     type: fc.constant('scan-result'),
-    entries: fc.array(fc.record({ key: text, values, context: bytes }), { maxLength: 3 }),
+    entries: fc.array(fc.record({ key: text, values, context: bytes, version: count }), { maxLength: 3 }),
     next: orNull(text),
+    lag: orNull(lag),
   }),
+  'session-result': fc.record({ type: fc.constant('session-result'), session: text.map(sessionId) }),
   'status-result': fc.record({ type: fc.constant('status-result'), status: text }),
 };
 
@@ -252,6 +308,69 @@ export const leaderlessMessages: ByType<LeaderlessMessage> = {
   }),
 };
 
+const term = count;
+export const leaderFollowerMessages: ByType<LeaderFollowerMessage> = {
+  'pre-vote': fc.record({ type: fc.constant('pre-vote'), term, lastIndex: count, lastTerm: count }),
+  'pre-vote-result': fc.record({ type: fc.constant('pre-vote-result'), term, granted: fc.boolean() }),
+  'request-vote': fc.record({
+    type: fc.constant('request-vote'),
+    term,
+    lastIndex: count,
+    lastTerm: count,
+    transfer: fc.boolean(),
+  }),
+  'request-vote-result': fc.record({ type: fc.constant('request-vote-result'), term, granted: fc.boolean() }),
+  'append-entries': fc.record({
+    type: fc.constant('append-entries'),
+    term,
+    prevIndex: count,
+    prevTerm: count,
+    commit: count,
+    round: count,
+    quiet: fc.boolean(),
+    segments: fc.array(bytes, { maxLength: 3 }),
+  }),
+  'append-entries-result': fc.record({
+    type: fc.constant('append-entries-result'),
+    term,
+    life: index,
+    joining: fc.boolean(),
+    round: count,
+    status: fc.constantFrom('durable', 'rejected', 'heard'),
+    index: count,
+    hintIndex: count,
+    hintTerm: count,
+  }),
+  'install-snapshot': fc.record({
+    type: fc.constant('install-snapshot'),
+    term,
+    snapshot: count,
+    index: count,
+    indexTerm: count,
+    after: text,
+    entries: fc.array(fc.tuple(text, bytes), { maxLength: 4 }),
+    last: fc.boolean(),
+  }),
+  'install-snapshot-result': fc.record({
+    type: fc.constant('install-snapshot-result'),
+    term,
+    life: index,
+    snapshot: count,
+    received: text,
+    status: fc.constantFrom('wanted', 'installed'),
+  }),
+  'timeout-now': fc.record({ type: fc.constant('timeout-now'), term }),
+  wake: fc.record({ type: fc.constant('wake'), term }),
+  'join-query': fc.record({ type: fc.constant('join-query'), life: index }),
+  'join-answer': fc.record({
+    type: fc.constant('join-answer'),
+    asked: index,
+    life: index,
+    state: fc.constantFrom('fresh', 'joining', 'member'),
+  }),
+  admit: fc.record({ type: fc.constant('admit'), term, life: index, index: count }),
+};
+
 /** One arbitrary for each type of message. */
 export const messagesByType: ByType<Message> = {
   hello: fc.record({
@@ -292,7 +411,7 @@ export const messagesByType: ByType<Message> = {
   replica: fc.record({
     type: fc.constant('replica'),
     group: fc.tuple(text, fc.nat()).map(([name, partition]) => groupId(namespaceName(name), partition)),
-    message: fc.oneof(...Object.values(leaderlessMessages)),
+    message: fc.oneof(...Object.values(leaderlessMessages), ...Object.values(leaderFollowerMessages)),
   }),
 };
 

@@ -156,6 +156,7 @@ export class RawClient {
       key,
       value: bytes,
       context,
+      ifVersion: null,
       write,
       ttlMs,
       operation,
@@ -177,7 +178,10 @@ export class RawClient {
 
   async get(key: string, options: RawGetOptions = {}): Promise<RawRead> {
     const { namespace = 'default', read = null, atLeast = null, budgetMs = 5_000, explain = false } = options;
-    const result = await this.request({ type: 'get', key, read, atLeast }, { namespace, budgetMs, explain });
+    const result = await this.request(
+      { type: 'get', key, read, atLeast, maxStalenessMs: 0 },
+      { namespace, budgetMs, explain },
+    );
     if (!('values' in result)) throw new Error(`a ${result.type} answers a get`);
     const values = result.values.map(({ value }) => Buffer.from(value).toString());
     return { values, context: result.context, explain: result.explain };
@@ -194,7 +198,16 @@ export class RawClient {
     namespace = 'default',
   ): Promise<ScanResult> {
     const { prefix = '', after = '', limit = 512, read = null } = page;
-    const operation = { type: 'scan', partition, prefix, after, limit, read } as const;
+    const operation = {
+      type: 'scan',
+      partition,
+      prefix,
+      after,
+      limit,
+      read,
+      atLeast: null,
+      maxStalenessMs: 0,
+    } as const;
     return (await this.request(operation, { namespace })) as ScanResult;
   }
 

@@ -42,9 +42,11 @@ export class SharedStore {
       case 'status':
         return { type: 'status-result', status: '{"ok":true}' };
       case 'change':
-        return { code: 'Unsupported', message: '', outcome: 'failed', retryAfterMs: 0, map: null };
+      case 'put-all':
+      case 'open-session':
+        return wireError('Unsupported');
       case 'get':
-        return { type: 'get-result', ...this.#read(operation.key), explain: null };
+        return { type: 'get-result', ...this.#read(operation.key), version: 0, lag: null, explain: null };
       case 'scan': {
         const found = findNamespace(this.#map, namespace);
         const partitions = found?.entry.partitions ?? 1;
@@ -54,9 +56,9 @@ export class SharedStore {
           .filter((key) => operation.after === '' || compareKeys(key, operation.after) > 0)
           .sort(compareKeys);
         const page = keys.slice(0, operation.limit);
-        const entries = page.map((key) => ({ key, ...this.#read(key) }) as ScanEntry);
+        const entries = page.map((key) => ({ key, ...this.#read(key), version: 0 }) as ScanEntry);
         const next = page.length < keys.length ? (page.at(-1) ?? null) : null;
-        return { type: 'scan-result', entries: entries.filter((e) => e.values.length > 0), next };
+        return { type: 'scan-result', entries: entries.filter((e) => e.values.length > 0), next, lag: null };
       }
       case 'put': {
         const { key, value, context } = operation;
@@ -82,6 +84,8 @@ export class SharedStore {
           type: 'put-result',
           context: encodeContext(key, { vector: seen.vector, dots, hlc: dot }),
           siblings: record.siblings.length,
+          version: 0,
+          replicas: 0,
           explain: null,
         };
       }
@@ -109,6 +113,7 @@ export const wireError = (code: WireError['code'], more: Partial<WireError> = {}
   outcome: 'failed',
   retryAfterMs: 0,
   map: null,
+  leader: null,
   ...more,
 });
 

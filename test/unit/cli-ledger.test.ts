@@ -19,6 +19,8 @@ function copy(vector: VersionVector | null, ...values: string[]): GetResult {
     type: 'get-result',
     values: values.map((value) => ({ value: bytes(value), hlc: 1, expiresAt: 0 })),
     context: vector === null ? null : context(vector),
+    version: 0,
+    lag: null,
     explain: null,
   };
 }

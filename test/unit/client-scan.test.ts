@@ -5,7 +5,7 @@ import { TrefoilError } from '../../src/core/errors.js';
 import { compareKeys } from '../../src/core/text-order.js';
 import type { ScanEntry } from '../../src/protocol/messages.js';
 
-const entry = (key: string): ScanEntry => ({ key, values: [], context: new Uint8Array() });
+const entry = (key: string): ScanEntry => ({ key, values: [], context: new Uint8Array(), version: 0 });
 
 interface Server {
   readonly fetch: FetchScanPage;
@@ -34,6 +34,7 @@ function server(partitions: readonly (readonly string[])[], pageMax: number): Se
         type: 'scan-result',
         entries: page.map(entry),
         next: last === undefined || page.length === rest.length ? null : last,
+        lag: null,
       };
     },
   };
@@ -79,6 +80,7 @@ describe('the merge of partitions', () => {
     const fetch: FetchScanPage = async (_, after) => ({
       type: 'scan-result',
       ...(pages[after] ?? { entries: [], next: null }),
+      lag: null,
     });
     expect(await keysOf(mergePartitions(fetch, { partitions: [0], after: '', limit: Infinity }))).toEqual([
       'e',
@@ -134,7 +136,7 @@ describe('the merge of partitions', () => {
   test('ends with the error of a page', async () => {
     const fetch: FetchScanPage = async (_, after) => {
       if (after !== '') throw new TrefoilError('QuorumUnavailable', 'x');
-      return { type: 'scan-result', entries: [entry('a')], next: 'a' };
+      return { type: 'scan-result', entries: [entry('a')], next: 'a', lag: null };
     };
     const seen: string[] = [];
     const scan = async (): Promise<void> => {

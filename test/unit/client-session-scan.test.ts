@@ -13,7 +13,7 @@ async function scan(
   const shown: string[] = [];
   const pages = async function* (): AsyncGenerator<ScanEntry> {
     for (const key of found.slice(0, limit))
-      yield await Promise.resolve({ key, values: [], context: new Uint8Array() });
+      yield await Promise.resolve({ key, values: [], context: new Uint8Array(), version: 0 });
   };
   const get = (key: string): Promise<string | undefined> => {
     read.push(key);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ClientSession } from '../../src/client/session.js';
-import type { NamespaceEntry, QuorumLevel } from '../../src/cluster/cluster-map.js';
+import type { LeaderlessNamespace, QuorumLevel } from '../../src/cluster/cluster-map.js';
 import { TrefoilError } from '../../src/core/errors.js';
 import { incarnationId, namespaceName } from '../../src/core/ids.js';
 import { contextDominates, encodeContext } from '../../src/protocol/context-codec.js';
@@ -8,7 +8,7 @@ import { contextDominates, encodeContext } from '../../src/protocol/context-code
 const context = (key: string, counter: number, incarnation = 'a'): Uint8Array =>
   encodeContext(key, { vector: [[incarnationId(incarnation), counter]], dots: [], hlc: counter });
 
-const namespace = (write: QuorumLevel): NamespaceEntry => ({
+const namespace = (write: QuorumLevel): LeaderlessNamespace => ({
   name: namespaceName('photos'),
   strategy: 'leaderless',
   replicas: 3,

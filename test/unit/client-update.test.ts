@@ -22,13 +22,20 @@ class Key {
     const dot = ++this.dots;
     if (value !== null) this.siblings.push({ value: Buffer.from(value), hlc: dot, expiresAt: 0, dot });
     const context2 = Buffer.from([...seen, dot].join(','));
-    return { type: 'put-result', context: context2, siblings: this.siblings.length, explain: null };
+    return {
+      type: 'put-result',
+      context: context2,
+      siblings: this.siblings.length,
+      version: 0,
+      replicas: 0,
+      explain: null,
+    };
   }
 
   get(): GetResult {
     const seen = Array.from({ length: this.dots }, (_, i) => i + 1).join(',');
     const context = this.dots === 0 ? null : Buffer.from(seen);
-    return { type: 'get-result', values: this.siblings, context, explain: null };
+    return { type: 'get-result', values: this.siblings, context, version: 0, lag: null, explain: null };
   }
 
   values(): string[] {

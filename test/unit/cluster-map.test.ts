@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { buildClusterMap, checkMapTransition, hashClusterMap, sameMap } from '../../src/cluster/build-map.js';
-import { findNamespace, quorumSize, replicasOf, type ClusterMap } from '../../src/cluster/cluster-map.js';
+import {
+  findNamespace,
+  quorumSize,
+  replicasOf,
+  type ClusterMap,
+  type NamespaceEntry,
+} from '../../src/cluster/cluster-map.js';
 import { parseClusterConfig } from '../../src/cluster/config.js';
 import { TrefoilError } from '../../src/core/errors.js';
 
@@ -185,7 +191,7 @@ describe('a map may not be followed by one', () => {
 
   it('with another strategy', () => {
     const map = mapOf(EPOCH_4);
-    const namespaces = map.namespaces.map((n) => ({ ...n, strategy: 'later' as 'leaderless' }));
+    const namespaces = map.namespaces.map((n) => ({ ...n, strategy: 'later' }) as unknown as NamespaceEntry);
     const error = refusal({ ...map, namespaces });
     expect(error?.code).toBe('ConfigIncompatible');
     expect(error?.message).toContain(

@@ -18,7 +18,7 @@ const [A, B] = [nodeId('n1'), nodeId('n2')];
 /** A floor of one of two replicas, and a step of it; `minted` is how many dots it has given. */
 function replica(self: NodeId, peer: NodeId) {
   const namespace = testMap(2).namespaces[0];
-  if (namespace === undefined) throw new Error('the map has a namespace');
+  if (namespace?.strategy !== 'leaderless') throw new Error('the map has a leaderless namespace');
   const group = groupId(namespaceName('photos'), 0);
   const replicas = [self, peer];
   const members: GroupMembers = {

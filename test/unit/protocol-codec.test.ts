@@ -12,7 +12,12 @@ import {
 } from '../../src/core/limits.js';
 import { decodeFrame, encodeFrame, encodeFrames } from '../../src/protocol/codec.js';
 import type { Message } from '../../src/protocol/messages.js';
-import { leaderlessMessages, messages, messagesByType } from '../support/arbitrary-messages.js';
+import {
+  leaderFollowerMessages,
+  leaderlessMessages,
+  messages,
+  messagesByType,
+} from '../support/arbitrary-messages.js';
 import { plain } from '../support/plain.js';
 
 const group = groupId(namespaceName('photos'), 3);
@@ -46,7 +51,7 @@ function errorOf(run: () => unknown): TrefoilError {
 describe('every message', () => {
   for (const [type, arbitrary] of [
     ...Object.entries(messagesByType),
-    ...Object.entries(leaderlessMessages).map(
+    ...Object.entries({ ...leaderlessMessages, ...leaderFollowerMessages }).map(
       ([inner, message]) =>
         [inner, message.map((m): Message => ({ type: 'replica', group, message: m }))] as const,
     ),
@@ -103,7 +108,7 @@ describe('golden frames: a difference here is a new PROTOCOL_VERSION', () => {
       'hello',
       {
         type: 'hello',
-        protocol: 1,
+        protocol: 2,
         cluster: 'local',
         role: 'client',
         id: 's-1',
@@ -111,7 +116,7 @@ describe('golden frames: a difference here is a new PROTOCOL_VERSION', () => {
         mapEpoch: 2,
         mapHash: '00112233aabbccdd',
       },
-      '8b4df5db91980101a56c6f63616c01a3732d31a002b030303131323233336161626263636464',
+      '9865cca891980102a56c6f63616c01a3732d31a002b030303131323233336161626263636464',
     ],
     [
       'request',
@@ -127,6 +132,7 @@ describe('golden frames: a difference here is a new PROTOCOL_VERSION', () => {
           key: 'user/1',
           value: new Uint8Array([1, 2, 3]),
           context: null,
+          ifVersion: null,
           write: 'quorum',
           ttlMs: 0,
           operation: { session: sessionId('s-1'), sequence: 300 },
@@ -134,7 +140,7 @@ describe('golden frames: a difference here is a new PROTOCOL_VERSION', () => {
           attempt: 0,
         },
       },
-      '37c3633791970a0702cd1388a670686f746f73c29a02a6757365722f31c403010203c0fe00a3732d31cd012ccd012b00',
+      '92eb927591970a0702cd1388a670686f746f73c29b02a6757365722f31c403010203c0fe00a3732d31cd012ccd012b00c0',
     ],
     [
       'response',
@@ -145,10 +151,12 @@ describe('golden frames: a difference here is a new PROTOCOL_VERSION', () => {
           type: 'get-result',
           values: [{ value: new Uint8Array([9]), hlc: 1_763_706_000_000 * 1024, expiresAt: 0 }],
           context: new Uint8Array([4, 5]),
+          version: 0,
+          lag: null,
           explain: null,
         },
       },
-      'eb77335d91930b0794019193c40109cb4319aa511d28000000c4020405c0',
+      'e916f43691930b0796019193c40109cb4319aa511d28000000c402040500c0c0',
     ],
     [
       'store',
@@ -249,7 +257,7 @@ describe('frames', () => {
 
 describe('malformed frames', () => {
   const request = [10, 1, 1, 5000, 'photos', false, [4]];
-  const get = [1, 'k', null, null];
+  const get = [1, 'k', null, null, 0];
   const nested = (depth: number): unknown => (depth === 0 ? [] : [nested(depth - 1)]);
   const map = ['c', 1, 'h', [['n', 'h', 1, 'z', 1]], [], [[['n']]]];
   const bad: readonly (readonly [name: string, payload: unknown])[] = [
@@ -272,15 +280,17 @@ describe('malformed frames', () => {
     ['a number for a flag', [[10, 1, 1, 5000, 'photos', 1, [4]]]],
     ['an operation that is none', [[...request.slice(0, 6), [9]]]],
     ['an operation with a field too many', [[...request.slice(0, 6), [...get, 1]]]],
-    ['a level of 0', [[...request.slice(0, 6), [1, 'k', 0, null]]]],
-    ['a level of -4', [[...request.slice(0, 6), [1, 'k', -4, null]]]],
-    ['a text for binary', [[...request.slice(0, 6), [1, 'k', null, 'context']]]],
+    ['a level of 0', [[...request.slice(0, 6), [1, 'k', 0, null, 0]]]],
+    ['a read level of -7', [[...request.slice(0, 6), [1, 'k', -7, null, 0]]]],
+    ['a write level of -5', [[...request.slice(0, 6), [6, 0, [], -5, 's', 1, 1, 0]]]],
+    ['a version below 0', [[...request.slice(0, 6), [6, 0, [['k', null, -1, 0]], null, 's', 1, 1, 0]]]],
+    ['a text for binary', [[...request.slice(0, 6), [1, 'k', null, 'context', 0]]]],
     ['an unknown error code', [[3, ['NoSuchCode', '', 0, 0, null]]]],
     ['an error code from the prototype', [[3, ['toString', '', 0, 0, null]]]],
-    ['an unknown outcome', [[3, ['Timeout', '', 2, 0, null]]]],
-    ['an unknown role', [[1, 1, 'c', 2, 'id', '', 0, '']]],
+    ['an unknown outcome', [[3, ['Timeout', '', 2, 0, null, null]]]],
+    ['an unknown role', [[1, 2, 'c', 2, 'id', '', 0, '']]],
     ['a hello without a version', [[1]]],
-    ['a hello that is too short', [[1, 1, 'c', 0, 'id', '', 0]]],
+    ['a hello that is too short', [[1, 2, 'c', 0, 'id', '', 0]]],
     ['a port beyond 65535', [[2, 1, 'c', 'n', ['c', 1, 'h', [['n', 'h', 70_000, 'z', 1]], [], []]]]],
     ['a negative weight', [[2, 1, 'c', 'n', ['c', 1, 'h', [['n', 'h', 1, 'z', -1]], [], []]]]],
     ['a placement of numbers', [[2, 1, 'c', 'n', [...map.slice(0, 5), [[[1]]]]]]],
@@ -332,8 +342,8 @@ describe('malformed frames', () => {
 describe('a hello of another version', () => {
   it('is read as far as its version, whatever follows', () => {
     for (const rest of [[], ['cluster'], [7, 'x', [[2]], null, 5]]) {
-      expect(plain(decodeFrame(frameOfValue([[1, 2, ...rest]])))).toEqual([
-        expect.objectContaining({ type: 'hello', protocol: 2 }),
+      expect(plain(decodeFrame(frameOfValue([[1, 3, ...rest]])))).toEqual([
+        expect.objectContaining({ type: 'hello', protocol: 3 }),
       ]);
     }
   });
@@ -345,8 +355,9 @@ describe('a hello of another version', () => {
       outcome: 'failed',
       retryAfterMs: 0,
       map: null,
+      leader: null,
     } as const;
-    const frame = frameOfValue([[3, ['UnsupportedProtocol', 'we speak 1, you speak 2', 0, 0, null]]]);
+    const frame = frameOfValue([[3, ['UnsupportedProtocol', 'we speak 1, you speak 2', 0, 0, null, null]]]);
     expect(plain(encodeFrame([{ type: 'refused', error }]))).toEqual(plain(frame));
   });
 });

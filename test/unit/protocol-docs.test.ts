@@ -3,8 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { FRAME_MESSAGES_MAX, FRAME_NESTING_MAX, FRAME_VALUES_MAX } from '../../src/core/limits.js';
 import { OPERATION_WIRE, RESULT_WIRE } from '../../src/protocol/client-codec.js';
-import { LEADERLESS_WIRE } from '../../src/protocol/leaderless-codec.js';
-import { MESSAGE_WIRE } from '../../src/protocol/message-codec.js';
+import { MESSAGE_WIRE, PEER_WIRE } from '../../src/protocol/message-codec.js';
 
 const page = readFileSync('docs/protocol.md', 'utf8');
 
@@ -20,7 +19,7 @@ describe('docs/protocol.md', () => {
     ['Connection messages', MESSAGE_WIRE],
     ['Requests', OPERATION_WIRE],
     ['Results', RESULT_WIRE],
-    ['Replica messages', LEADERLESS_WIRE],
+    ['Replica messages', PEER_WIRE],
   ] as const) {
     it(`has all ${heading.toLowerCase()} with their codes, and no others`, () => {
       expect(Object.fromEntries(rows(heading))).toEqual(Object.fromEntries(union.codes));

@@ -211,6 +211,7 @@ describe('what a frame carries', () => {
       key: 'k',
       value: encodeValue('v1'),
       context: null,
+      ifVersion: null,
       write: null,
       ttlMs: 0,
       operation,

@@ -13,6 +13,7 @@ import { partitionOfKey } from '../../core/hash.js';
 import type { NodeId } from '../../core/ids.js';
 import { unreachable } from '../../core/invariant.js';
 import type { Fetch, Store } from '../../protocol/leaderless-messages.js';
+import { isLeaderlessMessage } from '../../protocol/leaderless-codec.js';
 import type { PeerMessage } from '../../protocol/messages.js';
 import type {
   Effects,
@@ -129,6 +130,7 @@ class LeaderlessReplica implements Replica {
         this.#calls.peerDown(event.peer, turn, effects);
         break;
       case 'map-changed':
+      case 'turn-end':
         break;
       case 'scanned':
         this.#scanned(event, turn, effects);
@@ -174,6 +176,9 @@ class LeaderlessReplica implements Replica {
         case 'scan':
           this.#scans.begin({ ...event, operation }, turn, effects);
           break;
+        case 'put-all':
+        case 'open-session':
+          throw new TrefoilError('Unsupported', needsLeader(operation.type, this.#members.namespace.name));
         default:
           unreachable(operation);
       }
@@ -184,6 +189,13 @@ class LeaderlessReplica implements Replica {
   }
 
   #message(from: NodeId, message: PeerMessage, turn: Turn, effects: Effects): void {
+    if (!isLeaderlessMessage(message)) {
+      // As below: the sender's map is another one.
+      throw new TrefoilError(
+        'BadRequest',
+        `${this.#members.group} is leaderless and knows no ${message.type}`,
+      );
+    }
     switch (message.type) {
       case 'store':
         this.#store(from, message, turn, effects);
@@ -277,4 +289,10 @@ class LeaderlessReplica implements Replica {
     this.#speculateAtMs = atMs;
     effects.setTimer(SPECULATE, Math.max(1, Math.ceil(atMs - turn.monotonicMs)));
   }
+}
+
+function needsLeader(operation: 'put-all' | 'open-session', namespace: string): string {
+  return operation === 'put-all'
+    ? `several keys are written all or none only where one replica leads (strategy leader-follower); namespace ${namespace} is leaderless: put each key`
+    : `namespace ${namespace} is leaderless: its writes need no session with the replica group, any session id will do`;
 }

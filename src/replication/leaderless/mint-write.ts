@@ -8,7 +8,7 @@
  * Everything that refuses a write is thrown before anything of it leaves, as `failed`; a dot that was drawn by
  * then is merely skipped.
  */
-import type { NamespaceEntry } from '../../cluster/cluster-map.js';
+import type { LeaderlessNamespace } from '../../cluster/cluster-map.js';
 import { encodeCounterPayload, incremented, previousSum, resetAll, viewCounter } from '../../core/counter.js';
 import type { CounterPayload } from '../../core/counter.js';
 import { besideAdded, besideRemoved, distinctElements, viewElements } from '../../core/element-set.js';
@@ -41,9 +41,15 @@ export interface Minted {
 }
 
 /** Throws `Unsupported` for a write that the namespace's policy has no meaning for. */
-export function checkPolicy(namespace: NamespaceEntry, operation: WriteOperation): void {
+export function checkPolicy(namespace: LeaderlessNamespace, operation: WriteOperation): void {
   const { name, conflict } = namespace;
   if (operation.type === 'put') {
+    if (operation.ifVersion !== null) {
+      throw unsupported(
+        `ifVersion needs one replica that leads (strategy leader-follower); namespace ${name} is leaderless: ` +
+          'put with the context of a read, and resolve siblings',
+      );
+    }
     if (!isTyped(conflict)) return;
     if (operation.value !== null) {
       const instead = conflict === 'counter' ? 'increment it' : 'add or remove elements';
@@ -66,7 +72,7 @@ export function checkPolicy(namespace: NamespaceEntry, operation: WriteOperation
 
 /** The record after the write. Throws what refuses it. */
 export function mintWrite(
-  namespace: NamespaceEntry,
+  namespace: LeaderlessNamespace,
   operation: WriteOperation,
   seen: CausalContext,
   record: KeyRecord,
@@ -95,7 +101,7 @@ export function mintWrite(
 }
 
 function mintValue(
-  namespace: NamespaceEntry,
+  namespace: LeaderlessNamespace,
   put: PutOperation,
   seen: CausalContext,
   record: KeyRecord,

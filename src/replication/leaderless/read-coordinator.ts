@@ -272,6 +272,8 @@ export class ReadCoordinator {
       type: 'get-result',
       values,
       context: merged.bytes === null ? null : readContext(read.key, merged.record),
+      version: 0,
+      lag: null,
       explain: read.explain
         ? explainRead(this.#members, read.required, answers, repaired, this.#times.delayMs)
         : null,

@@ -249,9 +249,9 @@ export class ScanCoordinator {
       if (values instanceof TrefoilError) {
         return effects.reply(scan.request, new TrefoilError(values.code, `${key}: ${values.message}`));
       }
-      if (values.length > 0) entries.push({ key, values, context: readContext(key, record) });
+      if (values.length > 0) entries.push({ key, values, context: readContext(key, record), version: 0 });
     }
-    effects.reply(scan.request, { type: 'scan-result', entries, next: end });
+    effects.reply(scan.request, { type: 'scan-result', entries, next: end, lag: null });
   }
 
   /** Merges what the replicas hold of one key, and repairs those that hold less. */

@@ -8,7 +8,7 @@
  * It coordinates nothing, mints nothing and answers no reads: it knows only what it was handed. What it refuses is no
  * acknowledgement. Whatever it took it delivers, also when the config no longer names it.
  */
-import { replicasOf, type NamespaceEntry } from '../../cluster/cluster-map.js';
+import { replicasOf, type LeaderlessNamespace } from '../../cluster/cluster-map.js';
 import { standInsOf } from '../../cluster/placement.js';
 import { TrefoilError } from '../../core/errors.js';
 import { partitionOfKey } from '../../core/hash.js';
@@ -20,6 +20,7 @@ import type { Hold, StoreResult } from '../../protocol/leaderless-messages.js';
 import type { PeerMessage } from '../../protocol/messages.js';
 import { checkRecord, decodeCheckedRecord, encodeRecord } from '../../protocol/record-codec.js';
 import type { Effects, Replica, ReplicaEvent, ReplicaSetup, ReplicaStatus, Turn } from '../strategy.js';
+import { leaderlessNamespace } from './group-members.js';
 import { HANDOFF, HintedHandoff, NO_BYTES } from './hinted-handoff.js';
 import { isKey, usableRecord } from './local-records.js';
 import { sameBytes } from './same-bytes.js';
@@ -30,7 +31,7 @@ const SWEEP = 'sweep';
 
 export class StandInReplica implements Replica {
   readonly #setup: ReplicaSetup;
-  readonly #namespace: NamespaceEntry;
+  readonly #namespace: LeaderlessNamespace;
   readonly #homes: readonly NodeId[];
   /** Whether the map names this node; else it only delivers what an earlier map had it take. */
   readonly #takes: boolean;
@@ -46,8 +47,7 @@ export class StandInReplica implements Replica {
 
   private constructor(setup: ReplicaSetup, turn: Turn) {
     const { map, namespaceIndex, partition, self } = setup;
-    const namespace = map.namespaces[namespaceIndex];
-    invariant(namespace !== undefined, 'a stand-in is opened for a namespace of the map');
+    const namespace = leaderlessNamespace(setup);
     this.#setup = setup;
     this.#namespace = namespace;
     this.#homes = replicasOf(map, namespaceIndex, partition);

@@ -343,6 +343,8 @@ export class WriteCoordinator {
         type: 'put-result',
         context: write.context,
         siblings: write.siblings,
+        version: 0,
+        replicas: 0,
         explain: write.explain ? explainWrite(this.#members, write.required, write.tally) : null,
       });
       return;
