@@ -238,3 +238,7 @@ export const APPEND_BYTES_MAX = 1024 * 1024;
 /** Messages and bytes of entries under way to one follower; more waits for its answers. */
 export const APPEND_MESSAGES_IN_FLIGHT_MAX = 64;
 export const APPEND_BYTES_IN_FLIGHT_MAX = 8 * 1024 * 1024;
+
+/** Writes of one replica group that are under way at once, and their bytes. One more is refused with `Overloaded`. */
+export const PROPOSALS_MAX = 4096;
+export const PROPOSED_BYTES_MAX = 32 * 1024 * 1024;
