@@ -217,3 +217,14 @@ export const SDK_CLOSE_MS_MAX = 2_000;
 
 /** Bytes of a context that a read or a write may carry. A longer one is `BadContext`. */
 export const CONTEXT_BYTES_MAX = 64 * 1024;
+
+// --- Leader-follower: sessions --------------------------------------------------------------------------
+
+/** How long a session may go unused, by its group's clock; then it ends, and its writes are refused with `SessionExpired`. */
+export const SESSION_IDLE_MS_MAX = 3_600_000;
+
+/** Sessions that one group knows; a new one ends the one that was unused longest. */
+export const SESSIONS_MAX = 4096;
+
+/** Results that a group keeps for one session: operations that the client has not said to be over. One more operation is refused. */
+export const SESSION_RESULTS_MAX = 1024;
