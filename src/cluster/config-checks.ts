@@ -7,8 +7,18 @@ import { SIBLINGS_MAX } from '../core/limits.js';
 import { isTyped } from '../core/views.js';
 import { quorumSize, type QuorumLevel } from './cluster-map.js';
 import type { ConfigEntry } from './config-fields.js';
-import type { NamespaceFields, NodeFields } from './config-schema.js';
+import type { NodeFields } from './config-schema.js';
+import { checkLeaderFollower } from './leader-follower-checks.js';
+import type { LeaderFollowerFields, LeaderlessFields } from './namespace-schema.js';
 import type { Problem } from './yaml-source.js';
+
+/** A namespace as it was read, by the schema of its strategy. */
+export type NamespaceConfig =
+  | { readonly strategy: 'leaderless'; readonly entry: ConfigEntry<LeaderlessFields> }
+  | { readonly strategy: 'leader-follower'; readonly entry: ConfigEntry<LeaderFollowerFields> };
+
+/** What namespaces of all strategies have. */
+type CommonEntry = ConfigEntry<Pick<LeaderlessFields, 'name' | 'replicas'>>;
 
 /** Ids, addresses and data folders must each belong to one node. */
 export function checkNodes(nodes: readonly ConfigEntry<NodeFields>[], problems: Problem[]): void {
@@ -33,19 +43,27 @@ export function checkNodes(nodes: readonly ConfigEntry<NodeFields>[], problems: 
 
 /** Names are unique and every namespace can keep what it states. `nodeCount` is undefined where nodes could not be counted. */
 export function checkNamespaces(
-  namespaces: readonly ConfigEntry<NamespaceFields>[],
+  namespaces: readonly NamespaceConfig[],
   nodeCount: number | undefined,
   problems: Problem[],
 ): void {
   const names = new Map<string, number>();
   for (const namespace of namespaces) {
-    const { name } = namespace.values;
-    if (name !== undefined) once(names, name, `name ${name} is taken`, namespace, 'name', problems);
-    checkReplicas(namespace, nodeCount, problems);
-    checkQuorums(namespace, problems);
-    checkSloppy(namespace, nodeCount, problems);
-    checkTyped(namespace, problems);
-    checkGuarantee(namespace, problems);
+    const common: CommonEntry = namespace.entry;
+    const { name } = common.values;
+    if (name !== undefined) once(names, name, `name ${name} is taken`, common, 'name', problems);
+    checkReplicas(common, nodeCount, problems);
+    switch (namespace.strategy) {
+      case 'leaderless':
+        checkQuorums(namespace.entry, problems);
+        checkSloppy(namespace.entry, nodeCount, problems);
+        checkTyped(namespace.entry, problems);
+        checkGuarantee(namespace.entry, problems);
+        break;
+      case 'leader-follower':
+        checkLeaderFollower(namespace.entry, problems);
+        break;
+    }
   }
 }
 
@@ -81,11 +99,7 @@ function canonicalFolder(path: string): string {
   return `${path.startsWith('/') ? '/' : ''}${parts.join('/')}`;
 }
 
-function checkReplicas(
-  namespace: ConfigEntry<NamespaceFields>,
-  nodeCount: number | undefined,
-  problems: Problem[],
-): void {
+function checkReplicas(namespace: CommonEntry, nodeCount: number | undefined, problems: Problem[]): void {
   const { replicas } = namespace.values;
   if (replicas === undefined || nodeCount === undefined || replicas <= nodeCount) return;
   const nodes = nodeCount === 1 ? 'there is only 1 node' : `there are only ${nodeCount} nodes`;
@@ -95,7 +109,7 @@ function checkReplicas(
   });
 }
 
-function checkQuorums(namespace: ConfigEntry<NamespaceFields>, problems: Problem[]): void {
+function checkQuorums(namespace: ConfigEntry<LeaderlessFields>, problems: Problem[]): void {
   const { replicas } = namespace.values;
   if (replicas === undefined) return;
   for (const field of ['read', 'write'] as const) {
@@ -110,7 +124,7 @@ function checkQuorums(namespace: ConfigEntry<NamespaceFields>, problems: Problem
 
 /** Refused where nobody can stand in: quorums that silently stayed strict would not be what was asked for. */
 function checkSloppy(
-  namespace: ConfigEntry<NamespaceFields>,
+  namespace: ConfigEntry<LeaderlessFields>,
   nodeCount: number | undefined,
   problems: Problem[],
 ): void {
@@ -124,7 +138,7 @@ function checkSloppy(
 }
 
 /** What a typed policy has no meaning for, and what would wear it out. */
-function checkTyped(namespace: ConfigEntry<NamespaceFields>, problems: Problem[]): void {
+function checkTyped(namespace: ConfigEntry<LeaderlessFields>, problems: Problem[]): void {
   const { conflict, ttl, durability } = namespace.values;
   if (conflict === undefined || !isTyped(conflict)) return;
   const cannot = `${namespace.label}: conflict: ${conflict} does not go with`;
@@ -143,11 +157,16 @@ function checkTyped(namespace: ConfigEntry<NamespaceFields>, problems: Problem[]
 }
 
 /** Read-your-writes needs every read to meet every acknowledged write, and that write to stay. */
-function checkGuarantee(namespace: ConfigEntry<NamespaceFields>, problems: Problem[]): void {
+function checkGuarantee(namespace: ConfigEntry<LeaderlessFields>, problems: Problem[]): void {
   const { guarantee, replicas, read, write, sloppy, durability } = namespace.values;
   if (guarantee === undefined) return;
   const line = namespace.lineOf('guarantee');
   const cannot = `${namespace.label}: guarantee ${guarantee} cannot be kept`;
+  if (guarantee === 'linearizable') {
+    const why = 'concurrent writes have no one order here; use strategy: leader-follower';
+    problems.push({ line, reason: `${cannot} by strategy leaderless: ${why}` });
+    return;
+  }
   if (replicas !== undefined && read !== undefined && write !== undefined) {
     const r = quorumSize(read, replicas);
     const w = quorumSize(write, replicas);

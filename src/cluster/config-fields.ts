@@ -19,6 +19,8 @@ interface EntryKind<Shape extends z.ZodRawShape> {
   readonly schema: z.ZodObject<Shape>;
   /** Keys that are known but read by someone else. */
   readonly alsoKnown?: readonly string[];
+  /** Keys that belong to another kind of entry, each with what completes the sentence "KEY ...". */
+  readonly foreign?: Readonly<Record<string, string>>;
   /** Names the entry by its fields. */
   readonly label: (fields: ReadonlyMap<string, YamlNode>) => string;
 }
@@ -48,7 +50,10 @@ export function readEntry<Shape extends z.ZodRawShape>(
   }
   const allKnown = [...known, ...(kind.alsoKnown ?? [])];
   for (const [key, field] of fields) {
-    if (!allKnown.includes(key)) report(field.line, `unknown key ${key}${unknownKeyHelp(key, allKnown)}`);
+    const foreign = Object.hasOwn(kind.foreign ?? {}, key) ? kind.foreign?.[key] : undefined;
+    if (foreign !== undefined) report(field.line, `${key} ${foreign}`);
+    else if (!allKnown.includes(key))
+      report(field.line, `unknown key ${key}${unknownKeyHelp(key, allKnown)}`);
   }
   for (const key of known) {
     const schema = kind.schema.shape[key] as z.ZodType;

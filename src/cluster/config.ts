@@ -13,16 +13,17 @@
 import { invariant } from '../core/invariant.js';
 import { TrefoilError } from '../core/errors.js';
 import type { NamespaceEntry, NodeEntry } from './cluster-map.js';
-import { checkNamespaces, checkNodes } from './config-checks.js';
+import { checkNamespaces, checkNodes, type NamespaceConfig } from './config-checks.js';
 import { readEntry, type ConfigEntry } from './config-fields.js';
+import { clusterSchema, nodeSchema, type ClusterFields, type NodeFields } from './config-schema.js';
 import {
-  clusterSchema,
-  namespaceSchema,
-  nodeSchema,
-  type ClusterFields,
-  type NamespaceFields,
-  type NodeFields,
-} from './config-schema.js';
+  FOREIGN_TO_LEADER_FOLLOWER,
+  FOREIGN_TO_LEADERLESS,
+  leaderFollowerSchema,
+  leaderlessSchema,
+  type LeaderFollowerFields,
+  type LeaderlessFields,
+} from './namespace-schema.js';
 import { parseYaml, type Problem, type YamlNode } from './yaml-source.js';
 
 /** A node as its config has it. `dataDir` is as written: relative paths start at the config file's folder. */
@@ -68,7 +69,7 @@ function readConfig(root: YamlNode, problems: Problem[]): ClusterConfig | undefi
     readEntry(node, { schema: nodeSchema, label: labelBy('node', 'id', i) }, problems),
   );
   const namespaces = readList(root, fields, 'namespaces', problems)?.map((node, i) =>
-    readEntry(node, { schema: namespaceSchema, label: labelBy('namespace', 'name', i) }, problems),
+    readNamespace(node, labelBy('namespace', 'name', i), problems),
   );
   checkNodes(nodes ?? [], problems);
   checkNamespaces(namespaces ?? [], nodes?.length, problems);
@@ -76,7 +77,7 @@ function readConfig(root: YamlNode, problems: Problem[]): ClusterConfig | undefi
   return {
     ...whole<ClusterFields>(cluster),
     nodes: (nodes ?? []).map((node) => whole<NodeFields>(node)),
-    namespaces: (namespaces ?? []).map((namespace) => toNamespaceEntry(whole(namespace))),
+    namespaces: (namespaces ?? []).map(toNamespaceEntry),
   };
 }
 
@@ -108,9 +109,35 @@ function whole<Fields>(entry: ConfigEntry<Fields>): Fields {
   return entry.values as Fields;
 }
 
-function toNamespaceEntry(fields: NamespaceFields): NamespaceEntry {
-  const { name, strategy, replicas, partitions, read, write, conflict, durability, sloppy, ttl } = fields;
-  return { name, strategy, replicas, partitions, read, write, conflict, durability, sloppy, ttlMs: ttl };
+/** Reads a namespace by the schema of its strategy; where it has none that is known, as a leaderless one. */
+function readNamespace(
+  node: YamlNode,
+  label: (fields: ReadonlyMap<string, YamlNode>) => string,
+  problems: Problem[],
+): NamespaceConfig {
+  const strategy = node.fields().get('strategy')?.value;
+  if (strategy === 'leader-follower') {
+    const kind = { schema: leaderFollowerSchema, foreign: FOREIGN_TO_LEADER_FOLLOWER, label };
+    return { strategy, entry: readEntry(node, kind, problems) };
+  }
+  const kind = { schema: leaderlessSchema, foreign: FOREIGN_TO_LEADERLESS, label };
+  return { strategy: 'leaderless', entry: readEntry(node, kind, problems) };
+}
+
+function toNamespaceEntry(namespace: NamespaceConfig): NamespaceEntry {
+  switch (namespace.strategy) {
+    case 'leaderless': {
+      const { ttl, guarantee, ...fields } = whole<LeaderlessFields>(namespace.entry);
+      void guarantee;
+      return { ...fields, ttlMs: ttl };
+    }
+    case 'leader-follower': {
+      const { ttl, guarantee, clockBound, ...fields } = whole<LeaderFollowerFields>(namespace.entry);
+      void guarantee;
+      const minReplicas = fields.minReplicas ?? fields.replicas;
+      return { ...fields, minReplicas, clockBoundMs: clockBound, ttlMs: ttl };
+    }
+  }
 }
 
 function listProblems(problems: readonly Problem[], file: string): string {

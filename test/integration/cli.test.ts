@@ -309,7 +309,14 @@ describe('config check', () => {
   });
 
   it('accepts every config that comes with the project', async () => {
-    for (const name of ['local-3', 'zones-6', 'single', 'leaderless-5-sloppy'])
+    for (const name of [
+      'local-3',
+      'zones-6',
+      'single',
+      'leaderless-5-sloppy',
+      'leader-follower-3',
+      'mixed-3',
+    ])
       expect(await trefoil(['config', 'check', `cluster-configs/${name}.yaml`])).toMatchObject({
         code: 0,
         stderr: '',

@@ -6,7 +6,8 @@ import { guaranteeText, readsMeetWrites } from '../../src/cli/guarantee-text.js'
 
 function namespace(settings: string): NamespaceEntry {
   const nodes = [1, 2, 3, 4].map((n) => `{ id: n${n}, port: ${n}, dataDir: n${n} }`).join(', ');
-  const text = `cluster: c\nnodes: [${nodes}]\nnamespaces:\n  - { name: a, strategy: leaderless, ${settings} }\n`;
+  const strategy = settings.includes('strategy') ? '' : 'strategy: leaderless, ';
+  const text = `cluster: c\nnodes: [${nodes}]\nnamespaces:\n  - { name: a, ${strategy}${settings} }\n`;
   return parseClusterConfig(text, 'c.yaml').namespaces[0] as NamespaceEntry;
 }
 
@@ -28,5 +29,27 @@ describe('the guarantee of a namespace', () => {
       'writes go on with 2 replicas of a partition down, as far as there are stand-ins; reads with 1 replica',
     );
     expect(guaranteeText(namespace('sloppy: true, read: all'))[0]).toContain('read-your-writes');
+  });
+
+  it('is linearizable where a leader confirms reads and a majority has writes', () => {
+    const led = (settings: string) => namespace(`strategy: leader-follower, ${settings}`);
+    expect(readsMeetWrites(led('ack: quorum'))).toBe(true);
+    expect(readsMeetWrites(led('ack: leader'))).toBe(false);
+    expect(readsMeetWrites(led('read: session'))).toBe(false);
+    const [reads, availability, , acks] = guaranteeText(led('ack: all, minReplicas: 2'));
+    expect(reads).toBe('linearizable: a read sees every write acknowledged before it began');
+    expect(availability).toBe(
+      'writes go on with 1 replica of a partition down, after the election of a leader where that was one; reads with 1 replica',
+    );
+    expect(acks).toContain('all replicas that can be reached, 2 at least');
+    expect(guaranteeText(led('ack: all'))[1]).toContain('writes go on with no replica of a partition down');
+    expect(guaranteeText(led('read: follower'))[1]).toContain('reads with 2 replicas');
+    expect(guaranteeText(led('ack: leader')).join('\n')).toContain('lost when the leader fails');
+  });
+
+  it('says what an even number of replicas and a lease come to', () => {
+    const text = guaranteeText(namespace('strategy: leader-follower, replicas: 4, clockBound: 200ms'));
+    expect(text).toContain('4 replicas survive no more losses than 3 do: the majority is 3');
+    expect(text.some((line) => line.includes('under a lease'))).toBe(true);
   });
 });
