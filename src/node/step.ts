@@ -36,6 +36,7 @@ export interface StepWorld {
   readonly clockReservation: { untilMs: number };
   reachable(peer: NodeId): boolean;
   sendNow(slot: ReplicaSlot, peer: NodeId, message: PeerMessage): void;
+  replyNow(request: RequestHandle, result: ClientResult | TrefoilError): void;
   setTimer(slot: ReplicaSlot, timer: string, afterMs: number): void;
   scan(slot: ReplicaSlot, scan: string, range: StorageRange, limit: number): void;
   whenTurnEnds(slot: ReplicaSlot): void;
@@ -163,6 +164,10 @@ export class Step implements Turn, Effects {
 
   reply(request: RequestHandle, result: ClientResult | TrefoilError): void {
     this.outputs.push({ type: 'reply', request, result });
+  }
+
+  replyEarly(request: RequestHandle, result: ClientResult | TrefoilError): void {
+    if (!this.#slot.ahead) this.#world.replyNow(request, result);
   }
 
   setTimer(timer: string, afterMs: number): void {

@@ -14,8 +14,8 @@ import { TrefoilError, type ErrorCode } from '../core/errors.js';
 import type { HybridClock } from '../core/hlc.js';
 import type { GroupId, NodeId } from '../core/ids.js';
 import { QUEUE_EVENTS_MAX, SCAN_PAGE_BYTES_MAX, STORAGE_RETRY_MS, TURN_EVENTS_MAX } from '../core/limits.js';
-import type { PeerMessage } from '../protocol/messages.js';
-import type { ReplicaEvent, ReplicaStatus } from '../replication/strategy.js';
+import type { ClientResult, PeerMessage } from '../protocol/messages.js';
+import type { ReplicaEvent, ReplicaStatus, RequestHandle } from '../replication/strategy.js';
 import type { LogLevel, Random, Storage, StorageEntry, StorageRange } from '../runtime/runtime.js';
 import { freshIncarnations, incarnationsEntry } from './identity.js';
 import type { Minter } from './minter.js';
@@ -143,6 +143,10 @@ export class UpdateQueue implements StepWorld {
 
   sendNow(slot: ReplicaSlot, peer: NodeId, message: PeerMessage): void {
     this.#setup.outputs.send(peer, slot.group, message);
+  }
+
+  replyNow(request: RequestHandle, result: ClientResult | TrefoilError): void {
+    this.#setup.outputs.reply(request, result);
   }
 
   setTimer(slot: ReplicaSlot, timer: string, afterMs: number): void {

@@ -37,7 +37,8 @@ export function encodeVersionContext({ version, index }: VersionContext): Uint8A
 export function decodeVersionContext(context: Uint8Array): VersionContext {
   const bytes = asBuffer(context);
   const end = bytes.length - CRC_BYTES;
-  if (end < 1 || bytes[0] !== FORMAT || bytes.readUInt32BE(end) !== crc32(bytes.subarray(0, end))) throw bad();
+  if (end < 1 || bytes[0] !== FORMAT || bytes.readUInt32BE(end) !== crc32(bytes.subarray(0, end)))
+    throw bad();
   const reader = new BinaryReader(bytes.subarray(0, end), 1, bad);
   const version = reader.uint();
   const index = reader.uint();

@@ -118,6 +118,8 @@ export interface Effects {
   sendEarly(peer: NodeId, message: PeerMessage): void;
   /** Exactly one answer for each request, unless it was cancelled. */
   reply(request: RequestHandle, result: ClientResult | TrefoilError): void;
+  /** An answer that says nothing of this replica's disk: it leaves at once, as `sendEarly` does. */
+  replyEarly(request: RequestHandle, result: ClientResult | TrefoilError): void;
   /** Replaces a running timer of the same name. */
   setTimer(timer: string, afterMs: number): void;
   cancelTimer(timer: string): void;

@@ -8,7 +8,8 @@ import { majorityOf } from './raft/quorum.js';
 
 const WRITE_GUARANTEE: Readonly<Record<AckLevel, string>> = {
   leader: "the write is on the leader's disk only: a fail-over may lose it",
-  quorum: 'the write is on the disks of a majority and applied: no fail-over loses it, and every linearizable read sees it',
+  quorum:
+    'the write is on the disks of a majority and applied: no fail-over loses it, and every linearizable read sees it',
   all: 'the write is applied, and on the disk of every replica that can be reached',
 };
 
@@ -19,7 +20,8 @@ export function explainWrite(
   leadership: Leadership | undefined,
 ): Explanation {
   const { self, replicas, namespace } = facts;
-  const needed = ack === 'leader' ? 1 : ack === 'quorum' ? majorityOf(replicas.length) : namespace.minReplicas;
+  const needed =
+    ack === 'leader' ? 1 : ack === 'quorum' ? majorityOf(replicas.length) : namespace.minReplicas;
   return {
     coordinator: self,
     strategy: 'leader-follower',
@@ -70,7 +72,8 @@ export function explainRead(
 function readGuarantee(mode: ReadMode, how: 'round' | 'lease' | 'local', lag: ReadLag | null): string {
   if (how === 'round') return 'linearizable: every write acknowledged by quorum before this read is seen';
   if (how === 'lease') return "linearizable, as long as clocks keep the namespace's clockBound";
-  const behind = lag === null ? 'the leader itself' : `${lag.entries} entries and ${Math.ceil(lag.ms)} ms behind`;
+  const behind =
+    lag === null ? 'the leader itself' : `${lag.entries} entries and ${Math.ceil(lag.ms)} ms behind`;
   return mode === 'session'
     ? `everything that the session has seen, maybe not the latest (${behind})`
     : `a state that was the latest once (${behind})`;

@@ -20,7 +20,10 @@ export interface GroupFacts {
 export function groupFacts(setup: ReplicaSetup): GroupFacts {
   const { group, self, partition, store } = setup;
   const namespace = setup.map.namespaces[setup.namespaceIndex];
-  invariant(namespace?.strategy === 'leader-follower', 'a replica is opened by the strategy of its namespace');
+  invariant(
+    namespace?.strategy === 'leader-follower',
+    'a replica is opened by the strategy of its namespace',
+  );
   const replicas = replicasOf(setup.map, setup.namespaceIndex, partition);
   invariant(replicas.includes(self), 'a replica is opened only where the map places one');
   const peers = replicas.filter((id) => id !== self);

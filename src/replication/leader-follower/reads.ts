@@ -13,6 +13,7 @@ import { TrefoilError } from '../../core/errors.js';
 import { hlcWallMs } from '../../core/hlc.js';
 import type { NodeId } from '../../core/ids.js';
 import { SCAN_PAGE_ENTRIES_MAX } from '../../core/limits.js';
+import { afterPrefix, compareKeys } from '../../core/text-order.js';
 import type { GetOperation, ReadLag, ReadLevel, ScanEntry, ScanOperation } from '../../protocol/messages.js';
 import { decodeVersionContext, encodeVersionContext } from '../../protocol/version-context-codec.js';
 import { checkVersioned, decodeCheckedVersioned } from '../../protocol/versioned-record-codec.js';
@@ -26,9 +27,6 @@ import { dataPrefix, type StateMachine } from './state-machine.js';
 
 /** The scans of reads. */
 export const READ = 'read/';
-
-/** What follows every key with a prefix, in the order of UTF-8 bytes: no key holds a lone surrogate, and none is above this. */
-const AFTER_ALL = '\u{10ffff}';
 
 export interface ReadRequest {
   readonly request: RequestHandle;
@@ -121,7 +119,7 @@ export class Reads {
   deposed(leader: NodeId | null, effects: Effects): void {
     const message = `node ${this.#facts.self} leads ${this.#facts.group} no more`;
     const refuse = (read: Read): void =>
-      effects.replyEarly(read.request, new TrefoilError('NotLeader', message, { leader }));
+      effects.replyEarly(read.request, new TrefoilError('NotLeader', message, { leader: leader ?? undefined }));
     for (const read of this.#waiting.filter((r) => r.mode === 'linearizable')) refuse(read);
     this.#waiting = this.#waiting.filter((r) => r.mode !== 'linearizable');
   }
@@ -141,7 +139,8 @@ export class Reads {
 
   /** Fails everything, since this replica's state is given up. */
   abandon(error: TrefoilError, effects: Effects): void {
-    for (const read of [...this.#waiting, ...this.#scanning.values()]) effects.replyEarly(read.request, error);
+    for (const read of [...this.#waiting, ...this.#scanning.values()])
+      effects.replyEarly(read.request, error);
     this.#waiting = [];
     this.#scanning.clear();
   }
@@ -160,8 +159,7 @@ export class Reads {
 
   #tryServe(read: Read, turn: Turn, effects: Effects): void {
     const { state } = this.#host;
-    const waits =
-      read.round > 0 || read.index > state.appliedIndex || read.clockMs > hlcWallMs(state.clock);
+    const waits = read.round > 0 || read.index > state.appliedIndex || read.clockMs > hlcWallMs(state.clock);
     if (waits || this.#isTooStale(read, turn)) {
       this.#waiting.push(read);
       if (!waits) this.#host.wakeLeader(effects);
@@ -185,8 +183,7 @@ export class Reads {
     const version = record?.version ?? 0;
     effects.replyEarly(read.request, {
       type: 'get-result',
-      values:
-        record === null ? [] : [{ value: record.value, hlc: record.hlc, expiresAt: record.expiresAt }],
+      values: record === null ? [] : [{ value: record.value, hlc: record.hlc, expiresAt: record.expiresAt }],
       context: encodeVersionContext({ version, index: state.appliedIndex }),
       version,
       lag,
@@ -212,9 +209,9 @@ export class Reads {
     const keys = dataPrefix(generation);
     read.generation = generation;
     this.#scanning.set(scan, read);
-    const range = { lt: keys + prefix + AFTER_ALL };
-    const from = after >= prefix ? { gt: keys + after } : { gte: keys + prefix };
-    effects.scan(scan, { ...range, ...from }, Math.min(Math.max(1, limit), SCAN_PAGE_ENTRIES_MAX));
+    const lt = afterPrefix(keys + prefix) as string;
+    const from = compareKeys(after, prefix) >= 0 ? { gt: keys + after } : { gte: keys + prefix };
+    effects.scan(scan, { lt, ...from }, Math.min(Math.max(1, limit), SCAN_PAGE_ENTRIES_MAX));
   }
 
   #servePage(read: Read, event: Scanned, turn: Turn, effects: Effects): void {
@@ -253,7 +250,10 @@ export class Reads {
         outcome: 'failed',
       });
     if (read.index > this.#host.state.appliedIndex)
-      return new TrefoilError('SessionNotSatisfied', `node ${self} has not caught up with the session in time`);
+      return new TrefoilError(
+        'SessionNotSatisfied',
+        `node ${self} has not caught up with the session in time`,
+      );
     return new TrefoilError('TooStale', `node ${self} is further behind the leader of ${group} than allowed`);
   }
 }

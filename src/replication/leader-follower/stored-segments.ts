@@ -50,7 +50,10 @@ export function commandBytes(command: LogEntry['command']): number {
     case 'put':
       return command.put.key.length + (command.put.value?.length ?? 0);
     case 'put-all':
-      return command.puts.reduce((sum, put) => sum + ENTRY_BYTES + put.key.length + (put.value?.length ?? 0), 0);
+      return command.puts.reduce(
+        (sum, put) => sum + ENTRY_BYTES + put.key.length + (put.value?.length ?? 0),
+        0,
+      );
     case 'expire':
       return command.keys.reduce((sum, key) => sum + key.length, 0);
     default:

@@ -80,9 +80,13 @@ export class Writes {
     this.#checkReachable(ack, turn);
     const bytes = commandBytes(command);
     if (this.size >= PROPOSALS_MAX || this.#bytes + bytes > PROPOSED_BYTES_MAX) {
-      throw new TrefoilError('Overloaded', `${this.size} writes of ${this.#facts.group} are under way already`, {
-        retryAfterMs: OVERLOADED_RETRY_AFTER_MS,
-      });
+      throw new TrefoilError(
+        'Overloaded',
+        `${this.size} writes of ${this.#facts.group} are under way already`,
+        {
+          retryAfterMs: OVERLOADED_RETRY_AFTER_MS,
+        },
+      );
     }
     this.#bytes += bytes;
     this.#queued.push({ ...request, command, bytes, ack, index: 0, result: undefined });
@@ -129,9 +133,12 @@ export class Writes {
   deposed(leader: NodeId | null, effects: Effects): void {
     const message = `node ${this.#facts.self} leads ${this.#facts.group} no more`;
     for (const write of this.#queued)
-      effects.replyEarly(write.request, new TrefoilError('NotLeader', message, { leader }));
+      effects.replyEarly(write.request, new TrefoilError('NotLeader', message, { leader: leader ?? undefined }));
     for (const write of this.#logged.values())
-      effects.replyEarly(write.request, new TrefoilError('NotLeader', message, { leader, outcome: 'unknown' }));
+      effects.replyEarly(
+        write.request,
+        new TrefoilError('NotLeader', message, { leader: leader ?? undefined, outcome: 'unknown' }),
+      );
     this.#queued = [];
     this.#logged.clear();
     this.#bytes = 0;
@@ -143,11 +150,15 @@ export class Writes {
     this.#queued = this.#queued.filter((write) => write.deadlineMs > nowMs);
     for (const write of late) {
       this.#bytes -= write.bytes;
-      effects.replyEarly(write.request, new TrefoilError('DeadlineExceeded', 'the write was not begun in time'));
+      effects.replyEarly(
+        write.request,
+        new TrefoilError('DeadlineExceeded', 'the write was not begun in time'),
+      );
     }
     for (const write of this.#logged.values()) {
       if (write.deadlineMs > nowMs) continue;
-      const why = write.result === undefined ? 'the write was not committed' : 'not all replicas had the write';
+      const why =
+        write.result === undefined ? 'the write was not committed' : 'not all replicas had the write';
       this.#end(write);
       effects.replyEarly(write.request, new TrefoilError('Timeout', `${why} in time`));
     }
@@ -231,7 +242,13 @@ export class Writes {
     const { sequence } = operation.operation;
     if (operation.type === 'put-all') {
       for (const { key } of operation.puts) this.#checkPartition(key);
-      return { type: 'put-all', session, sequence, lowestOpen, puts: operation.puts.map((p) => this.#toLog(p)) };
+      return {
+        type: 'put-all',
+        session,
+        sequence,
+        lowestOpen,
+        puts: operation.puts.map((p) => this.#toLog(p)),
+      };
     }
     const ifVersion = operation.ifVersion ?? versionInContext(operation.context);
     return { type: 'put', session, sequence, lowestOpen, put: this.#toLog({ ...operation, ifVersion }) };
@@ -280,4 +297,3 @@ function conditionText(
   const key = put !== undefined && 'key' in put ? JSON.stringify(put.key.slice(0, 80)) : 'the key';
   return actual === 0 ? `${key} is absent` : `${key} has version ${actual}`;
 }
-
