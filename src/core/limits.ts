@@ -51,6 +51,12 @@ export const QUEUE_EVENTS_MAX = 65_536;
 /** Events stepped in one turn before outputs are flushed. */
 export const TURN_EVENTS_MAX = 1024;
 
+/** How long writes that were put lazily wait for a batch to go with; then they make one of their own. A crash takes back no more than this. */
+export const LAZY_WRITES_MS_MAX = 200;
+
+/** Bytes of lazy writes, keys by characters, beyond which their batch leaves at the end of the turn. */
+export const LAZY_WRITES_BYTES_MAX = 1024 * 1024;
+
 /** Longest time budget that a request may ask for. */
 export const REQUEST_TIMEOUT_MS_MAX = 60_000;
 
@@ -223,3 +229,12 @@ export const SDK_CLOSE_MS_MAX = 2_000;
 
 /** Bytes of a context that a read or a write may carry. A longer one is `BadContext`. */
 export const CONTEXT_BYTES_MAX = 64 * 1024;
+
+// --- Leader-follower -----------------------------------------------------------------------------------
+
+/** Bytes of entries in one message to a follower; a segment that is larger itself goes alone. */
+export const APPEND_BYTES_MAX = 1024 * 1024;
+
+/** Messages and bytes of entries under way to one follower; more waits for its answers. */
+export const APPEND_MESSAGES_IN_FLIGHT_MAX = 64;
+export const APPEND_BYTES_IN_FLIGHT_MAX = 8 * 1024 * 1024;

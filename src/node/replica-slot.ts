@@ -19,6 +19,13 @@ export class ReplicaSlot {
   /** Whether its replica may mint; a stand-in may not. */
   readonly mints: boolean;
   replica: Replica | undefined;
+  /**
+   * It put something lazily that went nowhere, because the storage had failed. An eager write that goes nowhere voids the outputs of its
+   * step and that is enough: nothing was said, and later reads find the state of before. But what is put lazily counts at once, so the
+   * replica goes on as if its later reads showed it, and they show the state of before: it would answer with old values under a new index.
+   * So nothing leaves it until it is opened anew.
+   */
+  ahead = false;
   readonly #timers = new Map<string, Cancel>();
   /** The latest scan of each name; an answer to an earlier one is dropped. */
   readonly #scans = new Map<string, number>();
@@ -72,6 +79,7 @@ export class ReplicaSlot {
     for (const cancel of this.#timers.values()) cancel();
     this.#timers.clear();
     this.#scans.clear();
+    this.ahead = false;
     this.replica = undefined;
   }
 }

@@ -38,6 +38,7 @@ export interface StepWorld {
   sendNow(slot: ReplicaSlot, peer: NodeId, message: PeerMessage): void;
   setTimer(slot: ReplicaSlot, timer: string, afterMs: number): void;
   scan(slot: ReplicaSlot, scan: string, range: StorageRange, limit: number): void;
+  whenTurnEnds(slot: ReplicaSlot): void;
   endIncarnation(reason: string): void;
   count(metric: string, by: number): void;
   log(level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>): void;
@@ -65,7 +66,7 @@ export class Step implements Turn, Effects {
 
   /** The batch that the outputs wait for, 0 for none; null where they must never leave. */
   get waitsFor(): number | null {
-    return this.#voided ? null : this.#waitsFor;
+    return this.#voided || this.#slot.ahead ? null : this.#waitsFor;
   }
 
   // --- Turn ---
@@ -128,8 +129,20 @@ export class Step implements Turn, Effects {
     this.#write(this.#slot.prefix + key, null);
   }
 
+  putLazily(key: string, value: Uint8Array): void {
+    this.#writeLazily(this.#slot.prefix + key, value);
+  }
+
+  deleteLazily(key: string): void {
+    this.#writeLazily(this.#slot.prefix + key, null);
+  }
+
   whenDurable(token: number): void {
     this.outputs.push({ type: 'durable', token });
+  }
+
+  whenTurnEnds(): void {
+    this.#world.whenTurnEnds(this.#slot);
   }
 
   mark(): WriteMark {
@@ -145,7 +158,7 @@ export class Step implements Turn, Effects {
   }
 
   sendEarly(peer: NodeId, message: PeerMessage): void {
-    this.#world.sendNow(this.#slot, peer, message);
+    if (!this.#slot.ahead) this.#world.sendNow(this.#slot, peer, message);
   }
 
   reply(request: RequestHandle, result: ClientResult | TrefoilError): void {
@@ -181,6 +194,11 @@ export class Step implements Turn, Effects {
       this.#voided = true;
       return;
     }
-    this.#waitsFor = this.#world.pipeline.put(key, value, this.#slot.durability === 'sync');
+    this.#waitsFor = this.#world.pipeline.put(key, value, this.#slot.durability);
+  }
+
+  #writeLazily(key: string, value: Uint8Array | null): void {
+    if (this.#world.readOnly) this.#slot.ahead = true;
+    else this.#world.pipeline.put(key, value, 'lazy');
   }
 }

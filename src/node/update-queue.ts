@@ -1,9 +1,9 @@
 /**
  * The update queue: the one place where replicas are stepped and their effects executed.
  *
- *     enqueue ──> inbox ──turn──> step, step, step ──> pipeline (one batch) ──> outputs
+ *     enqueue ──> inbox ──turn──> step, step, step, turn-ends ──> pipeline (one batch) ──> outputs
  *
- * A turn drains what has arrived, at most `TURN_EVENTS_MAX`. What a step sends or replies leaves when every
+ * A turn drains what has arrived, at most `TURN_EVENTS_MAX`, and then steps once more those that asked for its end. What a step sends or replies leaves when every
  * write of the step, and every unwritten value it read, is on disk (`WritePipeline`). Replicas never run
  * concurrently, so the order of events decides everything.
  *
@@ -39,6 +39,8 @@ export class UpdateQueue implements StepWorld {
   writesRefused: ErrorCode | null = null;
   #storage: Storage;
   #inbox: Queued[] = [];
+  /** Those that asked for the end of the turn, in that order. */
+  #endsAsked = new Set<ReplicaSlot>();
   #turnWallMs = 0;
   #turnMonotonicMs = 0;
   #drainAsked = false;
@@ -78,7 +80,7 @@ export class UpdateQueue implements StepWorld {
 
   /** Whether all that was asked has been stepped and written. */
   get idle(): boolean {
-    return this.#inbox.length === 0 && this.pipeline.idle;
+    return this.#inbox.length === 0 && this.#endsAsked.size === 0 && this.pipeline.idle;
   }
 
   get depth(): number {
@@ -112,11 +114,17 @@ export class UpdateQueue implements StepWorld {
     );
   }
 
+  /** Has everything written soon, what was put lazily too: for an orderly stop that waits until the queue is `idle`. */
+  hurry(): void {
+    this.pipeline.hurry();
+  }
+
   /** Stops stepping for good. What is unwritten is forgotten. */
   stop(): void {
     this.#stopped = true;
     this.#paused = true;
     this.#inbox = [];
+    this.#endsAsked.clear();
     for (const slot of this.#slots.values()) slot.reset();
     this.pipeline.stop();
   }
@@ -156,12 +164,16 @@ export class UpdateQueue implements StepWorld {
     });
   }
 
+  whenTurnEnds(slot: ReplicaSlot): void {
+    this.#endsAsked.add(slot);
+  }
+
   endIncarnation(reason: string): void {
     const { minter, runtime, self } = this.#setup;
     if (minter.unused || this.readOnly) return;
     minter.begin(freshIncarnations(self, runtime.random));
     const [key, value] = incarnationsEntry(minter.incarnations, this.#storage);
-    this.pipeline.put(key, value, true);
+    this.pipeline.put(key, value, 'sync');
     this.count('incarnations_ended', 1);
     this.log('warn', 'a new incarnation begins', { ...minter.incarnations, reason });
   }
@@ -200,8 +212,18 @@ export class UpdateQueue implements StepWorld {
     }
     this.#beginTurn();
     for (const { slot, event } of events) this.#step(slot, event);
+    this.#endTurn();
     this.pipeline.flush();
     this.#setup.outputs.flush();
+  }
+
+  /** Whoever asks again while the turn ends has asked for the end of the next one. */
+  #endTurn(): void {
+    const asked = this.#endsAsked;
+    if (asked.size === 0) return;
+    this.#endsAsked = new Set();
+    for (const slot of asked) this.#step(slot, { type: 'turn-end' });
+    if (this.#endsAsked.size > 0) this.#askDrain();
   }
 
   /** One turn, one time: its steps are together in it. */
@@ -250,6 +272,7 @@ export class UpdateQueue implements StepWorld {
     slot.replica = slot.open(step, step);
     this.#release(slot, step);
     this.pipeline.flush();
+    if (this.#endsAsked.size > 0) this.#askDrain();
   }
 
   #newStep(slot: ReplicaSlot): Step {
@@ -301,7 +324,7 @@ export class UpdateQueue implements StepWorld {
   // --- Failure of the storage ---
 
   #newPipeline(): WritePipeline {
-    return new WritePipeline(this.#storage, {
+    return new WritePipeline(this.#storage, this.#setup.runtime.timers, {
       onWritten: () => this.#setup.outputs.flush(),
       onFailed: (error) => this.#failed(error),
     });
@@ -324,6 +347,7 @@ export class UpdateQueue implements StepWorld {
 
   #reopenReplicas(): void {
     this.pipeline = this.#newPipeline();
+    this.#endsAsked.clear();
     for (const slot of this.#slots.values()) slot.reset();
     for (const slot of this.#slots.values()) this.#open(slot);
     this.#setup.outputs.flush();

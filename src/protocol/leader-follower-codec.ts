@@ -1,4 +1,6 @@
 /** The messages of the leader-follower strategy on the wire. */
+import type { NodeId } from '../core/ids.js';
+import { node } from './map-codec.js';
 import { bytes, count, countTo, flag, list, text, tuple, word, wordCode } from './fields.js';
 import { wordTable, type WireTable } from './fields.js';
 import type { LeaderFollowerMessage } from './leader-follower-messages.js';
@@ -138,13 +140,14 @@ export const LEADER_FOLLOWER_TYPES: WireTable<LeaderFollowerMessage> = {
   },
   'join-answer': {
     code: 43,
-    length: 4,
-    toWire: (code, m) => [code, m.asked, m.life, wordCode(JOIN_STATES, m.state)],
+    length: 5,
+    toWire: (code, m) => [code, m.asked, m.life, wordCode(JOIN_STATES, m.state), m.formed],
     fromWire: (f) => ({
       type: 'join-answer',
       asked: countTo(LIFE_MAX, f[1], 'asked'),
       life: life(f[2]),
       state: word(JOIN_STATES, f[3], 'state'),
+      formed: list(nodeLife, f[4], 'formed'),
     }),
   },
   admit: {
@@ -154,6 +157,11 @@ export const LEADER_FOLLOWER_TYPES: WireTable<LeaderFollowerMessage> = {
     fromWire: (f) => ({ type: 'admit', term: term(f[1]), life: life(f[2]), index: count(f[3], 'index') }),
   },
 };
+
+function nodeLife(value: unknown, field: string): readonly [NodeId, number] {
+  const f = tuple(2, value, field);
+  return [node(f[0], 'node'), life(f[1])];
+}
 
 function stored(value: unknown, field: string): readonly [string, Uint8Array] {
   const f = tuple(2, value, field);

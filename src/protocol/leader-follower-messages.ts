@@ -5,6 +5,7 @@
  * `life` names the unbroken memory of the replica that answers, or is asked: what was acknowledged in a life that has ended
  * since counts for nothing (docs/adr/0017). Terms, indexes and rounds are whole numbers; index 0 is before the log's first entry.
  */
+import type { NodeId } from '../core/ids.js';
 
 /** "Would you vote for me, and did you not just hear from a leader?" Changes nothing at the receiver (thesis, 9.6). */
 export interface PreVote {
@@ -118,6 +119,8 @@ export interface JoinAnswer {
   readonly life: number;
   /** `fresh`: the sender's store is empty as well. */
   readonly state: 'fresh' | 'joining' | 'member';
+  /** The lives of all replicas when the group was formed; empty where the sender does not know. */
+  readonly formed: readonly (readonly [node: NodeId, life: number])[];
 }
 
 /** From the leader: you hold all that the group had committed when it learned of your new life; vote and count again. */

@@ -93,13 +93,18 @@ export interface Effects {
   /**
    * Writes that can be made again from what is on disk already. They cost no fsync of their own: they go with the next batch that
    * has one, within `LAZY_WRITES_MS_MAX`, and in order, so that a crash takes back a suffix of them. Nothing waits for them:
-   * neither the outputs of their step nor those of steps that read them.
+   * neither the outputs of their step nor those of steps that read them. What was put last decides: a step that reads an eager value
+   * waits for it, one that reads the lazy value put over it does not. While the storage has failed they go nowhere, and
+   * from then on nothing leaves the replica until it is opened anew: ask `writesRefused` before.
    */
   putLazily(key: string, value: Uint8Array): void;
   deleteLazily(key: string): void;
-  /** Asks for a `durable` event once this step's writes are on disk. */
+  /** Asks for a `durable` event once this step's writes are on disk; lazy ones do not count, and with no others it comes at once. */
   whenDurable(token: number): void;
-  /** Asks for one `turn-end` event, when all that arrived for this replica in this turn has been stepped. */
+  /**
+   * Asks for one `turn-end` event, when all that arrived for this replica in this turn has been stepped, and before its writes leave.
+   * Asked in `open` or while a turn ends, it means the next turn, which then comes even if nothing else arrives.
+   */
   whenTurnEnds(): void;
   /** Names what the outputs of this step wait for so far: all that it has put, and every unwritten value that it has read. */
   mark(): WriteMark;

@@ -1,0 +1,396 @@
+/**
+ * What a replica does while it leads: feeds its followers, counts what they have, confirms that it still leads, and goes quiet when
+ * there is nothing to do. One object for one term; when the term ends it is forgotten.
+ *
+ * `gather` makes the messages of a turn. All that the turn brought has been appended by then, so each follower gets one message with
+ * everything, and a round of confirmations rides on it.
+ */
+import type { NodeId } from '../../../core/ids.js';
+import { APPEND_BYTES_MAX } from '../../../core/limits.js';
+import type { AppendEntriesResult } from '../../../protocol/leader-follower-messages.js';
+import { Progress } from './progress.js';
+import { majorityIndex, majorityOf } from './quorum.js';
+import type { Outgoing, RaftConfig } from './raft.js';
+import type { RaftLog, Segment } from './raft-log.js';
+import { Rounds, type Round } from './rounds.js';
+
+/** Heartbeats without anything to do before a group goes quiet. */
+const IDLE_BEATS = 3;
+
+export interface FetchWanted {
+  readonly peer: NodeId;
+  /** The first index wanted. */
+  readonly from: number;
+}
+
+interface Gathered {
+  readonly messages: Outgoing[];
+  readonly fetches: FetchWanted[];
+  readonly snapshots: NodeId[];
+}
+
+export class Leadership {
+  readonly term: number;
+  readonly #config: RaftConfig;
+  readonly #log: RaftLog;
+  readonly #down: ReadonlySet<NodeId>;
+  readonly #commit: () => number;
+  readonly #followers = new Map<NodeId, Progress>();
+  readonly #rounds = new Rounds();
+  #confirmed: Round[] = [];
+  #leaseUntilMs = -Infinity;
+  #heartbeatDueMs: number;
+  #quorumDueMs: number;
+  #quiet = false;
+  #goesQuiet = false;
+  #idleBeats = 0;
+  #transferTo: NodeId | null = null;
+  #transferUntilMs = 0;
+  #outgoing: Outgoing[] = [];
+
+  constructor(
+    config: RaftConfig,
+    term: number,
+    log: RaftLog,
+    down: ReadonlySet<NodeId>,
+    nowMs: number,
+    commit: () => number,
+  ) {
+    this.term = term;
+    this.#config = config;
+    this.#log = log;
+    this.#down = down;
+    this.#commit = commit;
+    this.#heartbeatDueMs = nowMs;
+    this.#quorumDueMs = nowMs + config.electionMs;
+    const next = log.last.index + 1;
+    for (const node of [...config.voters, ...config.learners]) {
+      if (node === config.self) continue;
+      this.#followers.set(node, new Progress(node, config.voters.includes(node), next, nowMs));
+    }
+  }
+
+  get quiet(): boolean {
+    return this.#quiet;
+  }
+
+  get dueMs(): number {
+    return this.#quiet ? Infinity : Math.min(this.#heartbeatDueMs, this.#quorumDueMs);
+  }
+
+  /** No proposals while leadership is handed over. */
+  get transferring(): boolean {
+    return this.#transferTo !== null;
+  }
+
+  get followers(): readonly Progress[] {
+    return [...this.#followers.values()];
+  }
+
+  follower(node: NodeId): Progress | undefined {
+    return this.#followers.get(node);
+  }
+
+  // --- Commitment ------------------------------------------------------------------------------------------
+
+  /** The highest index of this term that a majority has on disk, this replica's own disk included; 0 for none (paper, 5.4.2). */
+  committable(): number {
+    const index = majorityIndex(this.#config.voters.map((voter) => this.#ackedBy(voter)));
+    return index > this.#commit() && this.#log.termAt(index) === this.term ? index : 0;
+  }
+
+  /** How many voters have `index` on disk. */
+  holders(index: number): number {
+    return this.#config.voters.filter((voter) => this.#ackedBy(voter) >= index).length;
+  }
+
+  /** Whether every voter that can be reached has `index` on disk. */
+  heldByReachable(index: number): boolean {
+    return this.#config.voters.every((voter) => this.#down.has(voter) || this.#ackedBy(voter) >= index);
+  }
+
+  #ackedBy(voter: NodeId): number {
+    if (voter === this.#config.self) return this.#log.stable;
+    const follower = this.#followers.get(voter);
+    return follower?.counts === true ? follower.match : 0;
+  }
+
+  // --- Rounds and leases -----------------------------------------------------------------------------------
+
+  /** Asks for proof that this replica still leads, begun from now on; returns the number of the round that will be confirmed. */
+  askRound(nowMs: number): number {
+    this.wake(nowMs);
+    return this.#rounds.ask();
+  }
+
+  /** Rounds that were confirmed since the last call, in order. */
+  takeConfirmed(): Round[] {
+    const confirmed = this.#confirmed;
+    this.#confirmed = [];
+    return confirmed;
+  }
+
+  /** Whether a lease holds: nobody else can have been elected yet, as far as clocks keep their bound (thesis, 6.4.1). */
+  leased(nowMs: number): boolean {
+    return this.#config.clockBoundMs > 0 && this.#transferTo === null && nowMs < this.#leaseUntilMs;
+  }
+
+  /** Whether an entry of this term is committed: before that, the commit index may be behind what earlier leaders acknowledged. */
+  get established(): boolean {
+    return this.#log.termAt(this.#commit()) === this.term;
+  }
+
+  #confirm(): void {
+    const round = this.#rounds.open;
+    if (round === undefined) return;
+    const answered = [...this.#followers.values()].filter(
+      (f) => f.counts && f.confirmedRound >= round.number,
+    );
+    if (1 + answered.length < majorityOf(this.#config.voters.length)) return;
+    this.#rounds.end();
+    this.#confirmed.push(round);
+    const { electionMs, clockBoundMs } = this.#config;
+    if (this.#transferTo === null) this.#leaseUntilMs = round.beganMs + electionMs - clockBoundMs;
+    // A joiner never counts, so this majority is one without it.
+    for (const follower of this.#followers.values()) {
+      if (!follower.joining || follower.admitIndex !== undefined) continue;
+      if (follower.admitRound !== undefined && follower.admitRound <= round.number)
+        follower.admitIndex = this.#commit();
+    }
+  }
+
+  // --- Answers ---------------------------------------------------------------------------------------------
+
+  appendResult(from: NodeId, message: AppendEntriesResult, nowMs: number): void {
+    const follower = this.#followers.get(from);
+    if (follower === undefined || !follower.answersIn(message.life, message.joining)) return;
+    follower.heardMs = nowMs;
+    follower.confirmedRound = Math.max(follower.confirmedRound, message.round);
+    this.#confirm();
+    if (follower.joining && follower.admitRound === undefined) follower.admitRound = this.askRound(nowMs);
+    switch (message.status) {
+      case 'heard':
+        break;
+      case 'durable':
+        if (follower.state === 'snapshot') break;
+        follower.acknowledged(message.index);
+        this.#handOver(follower);
+        break;
+      case 'rejected':
+        this.#rejected(follower, message, nowMs);
+        break;
+    }
+    this.#admitIfReady(follower);
+  }
+
+  #rejected(follower: Progress, message: AppendEntriesResult, nowMs: number): void {
+    if (follower.state === 'snapshot' || message.index <= follower.match) return;
+    this.wake(nowMs);
+    // Where the logs may agree: below the follower's hint, at no greater term than it has there.
+    const { index } = this.#log.lastAtMost(message.hintIndex, message.hintTerm);
+    follower.becomeProbe(Math.min(index + 1, message.index));
+  }
+
+  #admitIfReady(follower: Progress): void {
+    const { joining, life, admitIndex: index, match, node } = follower;
+    if (!joining || life === undefined || index === undefined || match < index) return;
+    this.#send(node, { type: 'admit', term: this.term, life, index });
+  }
+
+  // --- Time ------------------------------------------------------------------------------------------------
+
+  /** False: a majority has not been heard for too long; this replica must not lead any more (check quorum; thesis, 6.2). */
+  tick(nowMs: number): boolean {
+    if (this.#quiet) return true;
+    if (nowMs >= this.#quorumDueMs) {
+      if (!this.quorumHeard(nowMs)) return false;
+      this.#quorumDueMs = nowMs + this.#config.electionMs;
+    }
+    if (this.#transferTo !== null && nowMs >= this.#transferUntilMs) this.#transferTo = null;
+    if (nowMs >= this.#heartbeatDueMs) this.#heartbeat(nowMs);
+    return true;
+  }
+
+  /** Whether a majority was heard within an election timeout or, in a quiet group, is connected. */
+  quorumHeard(nowMs: number): boolean {
+    const heard = [...this.#followers.values()].filter(
+      (f) =>
+        f.counts && (this.#quiet ? !this.#down.has(f.node) : nowMs - f.heardMs < this.#config.electionMs),
+    );
+    return 1 + heard.length >= majorityOf(this.#config.voters.length);
+  }
+
+  #heartbeat(nowMs: number): void {
+    const { heartbeatMs, clockBoundMs } = this.#config;
+    // Aligned, so that the heartbeats of all groups of a node leave in one frame.
+    this.#heartbeatDueMs = (Math.floor(nowMs / heartbeatMs) + 1) * heartbeatMs;
+    for (const follower of this.#followers.values()) follower.probing = false;
+    this.#beatAll();
+    if (this.#mayRest) this.#idleBeats++;
+    else this.#idleBeats = 0;
+    if (this.#idleBeats >= IDLE_BEATS) this.#goesQuiet = true;
+    else if (clockBoundMs > 0) this.#rounds.ask();
+  }
+
+  /** Whether there is nothing to do for anyone who can be reached. */
+  get #mayRest(): boolean {
+    const { index } = this.#log.last;
+    if (this.#commit() !== index || this.#log.stable !== index || this.#transferTo !== null) return false;
+    if (this.#rounds.awaited && this.#config.clockBoundMs === 0) return false;
+    let connected = 1;
+    for (const follower of this.#followers.values()) {
+      if (this.#down.has(follower.node)) continue;
+      if (follower.match !== index || follower.state !== 'replicate' || follower.joining) return false;
+      if (follower.counts) connected++;
+    }
+    return connected >= majorityOf(this.#config.voters.length);
+  }
+
+  /** Something is to be done: a quiet group wakes. */
+  wake(nowMs: number): void {
+    this.#idleBeats = 0;
+    this.#goesQuiet = false;
+    if (!this.#quiet) return;
+    this.#quiet = false;
+    this.#heartbeatDueMs = nowMs;
+    this.#quorumDueMs = nowMs + this.#config.electionMs;
+    for (const follower of this.#followers.values()) follower.heardMs = nowMs;
+    this.#beatAll();
+  }
+
+  peerDown(peer: NodeId, nowMs: number): void {
+    const follower = this.#followers.get(peer);
+    if (follower === undefined) return;
+    if (follower.state !== 'snapshot') follower.becomeProbe(follower.match + 1);
+    if (this.#quiet && !this.quorumHeard(nowMs)) this.wake(nowMs);
+  }
+
+  /** Whatever was under way to it is lost. */
+  peerUp(peer: NodeId, nowMs: number): void {
+    const follower = this.#followers.get(peer);
+    if (follower === undefined) return;
+    this.wake(nowMs);
+    if (follower.state !== 'snapshot') follower.becomeProbe(follower.match + 1);
+    follower.beat = true;
+  }
+
+  // --- Transfer (thesis, 3.10) -------------------------------------------------------------------------------
+
+  transfer(to: NodeId, nowMs: number): boolean {
+    const follower = this.#followers.get(to);
+    if (follower?.counts !== true || this.#down.has(to) || this.#transferTo !== null) return false;
+    this.wake(nowMs);
+    this.#transferTo = to;
+    this.#transferUntilMs = nowMs + this.#config.electionMs;
+    this.#leaseUntilMs = -Infinity;
+    this.#handOver(follower);
+    return true;
+  }
+
+  #handOver(follower: Progress): void {
+    if (follower.node !== this.#transferTo || follower.match !== this.#log.last.index) return;
+    this.#send(follower.node, { type: 'timeout-now', term: this.term });
+  }
+
+  // --- Entries ---------------------------------------------------------------------------------------------
+
+  /** Entries that were read from the disk for a follower; null where that failed. */
+  fetched(peer: NodeId, from: number, segments: readonly Segment[] | null): void {
+    const follower = this.#followers.get(peer);
+    if (follower === undefined) return;
+    follower.fetching = false;
+    if (segments === null || segments.length === 0 || follower.next !== from) return;
+    if (follower.state === 'snapshot' || this.#down.has(peer)) return;
+    this.#append(follower, segments);
+  }
+
+  snapshotEnded(peer: NodeId, index: number | null, nowMs: number): void {
+    const follower = this.#followers.get(peer);
+    if (follower?.state !== 'snapshot') return;
+    this.wake(nowMs);
+    follower.becomeProbe((index ?? follower.match) + 1);
+    if (index !== null) follower.acknowledged(index);
+    follower.beat = true;
+  }
+
+  /** The messages of this turn. */
+  gather(nowMs: number): Gathered {
+    const fetches: FetchWanted[] = [];
+    const snapshots: NodeId[] = [];
+    if (this.established && this.#rounds.begin(this.#commit(), nowMs)) this.#confirm();
+    for (const follower of this.#followers.values()) {
+      // What is sent to it now would be lost; when it is back it is probed.
+      if (!this.#down.has(follower.node)) this.#feed(follower, fetches, snapshots);
+    }
+    if (this.#goesQuiet) {
+      this.#goesQuiet = false;
+      this.#quiet = true;
+    }
+    const messages = this.#outgoing;
+    this.#outgoing = [];
+    return { messages, fetches, snapshots };
+  }
+
+  #feed(follower: Progress, fetches: FetchWanted[], snapshots: NodeId[]): void {
+    while (this.#mayFeed(follower)) {
+      const segments = this.#log.segmentsFrom(follower.next, APPEND_BYTES_MAX);
+      if (segments === 'compacted') {
+        follower.becomeSnapshot();
+        snapshots.push(follower.node);
+      } else if (segments === 'disk') {
+        follower.fetching = true;
+        fetches.push({ peer: follower.node, from: follower.next });
+      } else {
+        this.#append(follower, segments);
+      }
+    }
+    if (follower.beat || follower.sentRound < (this.#rounds.open?.number ?? 0)) this.#append(follower, []);
+  }
+
+  #mayFeed(follower: Progress): boolean {
+    if (follower.next > this.#log.last.index || follower.fetching) return false;
+    switch (follower.state) {
+      case 'probe':
+        return !follower.probing;
+      case 'replicate':
+        return follower.mayReceive;
+      case 'snapshot':
+        return false;
+    }
+  }
+
+  #append(follower: Progress, segments: readonly Segment[]): void {
+    // Index 0 agrees with every log: a follower that gets a snapshot only hears that its leader lives.
+    const prevIndex = follower.state === 'snapshot' ? 0 : follower.next - 1;
+    const prevTerm = prevIndex === 0 ? 0 : this.#log.termAt(prevIndex);
+    if (prevTerm === undefined) return;
+    const bytes = segments.map((segment) => segment.bytes);
+    this.#send(follower.node, {
+      type: 'append-entries',
+      term: this.term,
+      prevIndex,
+      prevTerm,
+      commit: this.#commit(),
+      round: this.#rounds.current,
+      quiet: this.#goesQuiet,
+      segments: bytes,
+    });
+    follower.beat = false;
+    follower.sentRound = this.#rounds.current;
+    const last = segments.at(-1)?.last;
+    if (last === undefined) return;
+    if (follower.state === 'probe') follower.probing = true;
+    follower.sent(
+      last,
+      bytes.reduce((sum, b) => sum + b.length, 0),
+    );
+  }
+
+  #beatAll(): void {
+    for (const follower of this.#followers.values()) follower.beat = true;
+  }
+
+  #send(to: NodeId, message: Outgoing['message']): void {
+    this.#outgoing.push({ to, message, early: true });
+  }
+}

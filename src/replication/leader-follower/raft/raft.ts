@@ -1,0 +1,589 @@
+/**
+ * Raft's core for one replica: roles, terms, votes, and what a follower does with its leader's entries
+ * (D. Ongaro, J. Ousterhout, "In Search of an Understandable Consensus Algorithm", extended version, 2014; "the thesis": D. Ongaro,
+ * "Consensus: Bridging Theory and Practice", 2014). What a leader does for its followers is in `leadership.ts`.
+ *
+ *                  no leader in time            a majority would vote         a majority votes
+ *     follower ──────────────────> pre-candidate ──────────────> candidate ─────────────> leader
+ *        ^   a leader, a higher term     │                           │                       │
+ *        └───────────────────────────────┴───────────────────────────┴───────────────────────┘
+ *
+ * It knows no storage, no network, no clock and no client. Whoever owns it feeds it messages, time and word of what is on disk, and
+ * takes what it wants done with `ready()`, once a turn: so the entries, messages and commitments of a turn are gathered.
+ *
+ * A replica that is `joining` has forgotten what it promised (docs/adr/0017): it takes entries, but neither votes nor campaigns, and says so.
+ *
+ * Invariants, as in the paper's figure 3: at most one leader a term; a leader never truncates its log; logs that agree at an index
+ * agree before it; what is committed is in every later leader's log.
+ */
+import { TrefoilError } from '../../../core/errors.js';
+import type { NodeId } from '../../../core/ids.js';
+import { invariant, unreachable } from '../../../core/invariant.js';
+import type {
+  AppendEntries,
+  LeaderFollowerMessage,
+  PreVote,
+  PreVoteResult,
+  RequestVote,
+  RequestVoteResult,
+} from '../../../protocol/leader-follower-messages.js';
+import type { Random } from '../../../runtime/runtime.js';
+import { Leadership, type FetchWanted } from './leadership.js';
+import { voteResult } from './quorum.js';
+import type { LogChange, LogPosition, RaftLog, Segment, SegmentCodec } from './raft-log.js';
+
+export interface RaftConfig {
+  readonly self: NodeId;
+  /** All that may vote, this one included. */
+  readonly voters: readonly NodeId[];
+  /** They get the log and do not vote. */
+  readonly learners: readonly NodeId[];
+  /** A follower that has heard no leader for a random time between this and twice this campaigns. */
+  readonly electionMs: number;
+  readonly heartbeatMs: number;
+  /** 0: no leases. */
+  readonly clockBoundMs: number;
+  readonly codec: SegmentCodec;
+  readonly random: Random;
+}
+
+/** What must be on disk before anything that depends on it leaves. */
+export interface HardState {
+  readonly term: number;
+  readonly votedFor: NodeId | null;
+  readonly standing: Standing;
+}
+
+export type Standing = 'member' | 'joining';
+
+export type Role = 'follower' | 'pre-candidate' | 'candidate' | 'leader';
+
+export interface Outgoing {
+  readonly to: NodeId;
+  readonly message: LeaderFollowerMessage;
+  /** Waits for nothing on this replica's disk, but for its term. */
+  readonly early: boolean;
+}
+
+/** What a turn of the core asks for. */
+export interface Ready {
+  /** null: unchanged. */
+  readonly hard: HardState | null;
+  /** In order. */
+  readonly changes: readonly LogChange[];
+  /** What is in the log once `changes` are on disk: to be handed to `persisted` then. */
+  readonly through: LogPosition;
+  readonly messages: readonly Outgoing[];
+  /** Followers whose next entries are on disk only. */
+  readonly fetches: readonly FetchWanted[];
+  /** Followers that need the state itself. */
+  readonly snapshots: readonly NodeId[];
+}
+
+/** Told of what happens inside: for golden traces and logs. */
+export interface RaftWatcher {
+  readonly became: (role: Role, term: number) => void;
+}
+
+export class Raft {
+  readonly config: RaftConfig;
+  readonly log: RaftLog;
+  readonly #life: number;
+  readonly #watcher: RaftWatcher | undefined;
+  #hard: HardState;
+  #hardChanged = false;
+  #role: Role = 'follower';
+  #leader: NodeId | null = null;
+  #commit: number;
+  #leadership: Leadership | undefined;
+  /** Answers to this replica's own campaign. */
+  readonly #votes = new Map<NodeId, boolean>();
+  /** When this replica campaigns, on the monotonic clock; Infinity while a quiet group's leader lives. */
+  #electionDueMs: number;
+  /** When a leader was last heard. */
+  #leaderHeardMs = -Infinity;
+  /** The leader has said that nothing more will come until something happens. */
+  #quiet = false;
+  readonly #down = new Set<NodeId>();
+  #outgoing: Outgoing[] = [];
+  /** What the follower owes its leader: the entries that agree, and the round. */
+  #agreed: { readonly leader: NodeId; index: number; round: number; answered: boolean } | undefined;
+  #roundAnswered = 0;
+
+  constructor(
+    config: RaftConfig,
+    start: {
+      readonly hard: HardState;
+      readonly log: RaftLog;
+      readonly commit: number;
+      readonly life: number;
+    },
+    nowMs: number,
+    watcher?: RaftWatcher,
+  ) {
+    this.config = config;
+    this.log = start.log;
+    this.#life = start.life;
+    this.#hard = start.hard;
+    this.#commit = start.commit;
+    this.#watcher = watcher;
+    this.#electionDueMs = nowMs + this.#electionTimeoutMs();
+  }
+
+  get role(): Role {
+    return this.#role;
+  }
+
+  get term(): number {
+    return this.#hard.term;
+  }
+
+  get hard(): HardState {
+    return this.#hard;
+  }
+
+  get standing(): Standing {
+    return this.#hard.standing;
+  }
+
+  /** The leader of this term, as far as this replica knows. */
+  get leader(): NodeId | null {
+    return this.#leader;
+  }
+
+  /** The highest index known to be committed. */
+  get commit(): number {
+    return this.#commit;
+  }
+
+  get leadership(): Leadership | undefined {
+    return this.#leadership;
+  }
+
+  /** Whether the group has gone quiet, as far as this replica knows. */
+  get quiet(): boolean {
+    return this.#leadership?.quiet ?? this.#quiet;
+  }
+
+  /** When a follower last heard from its leader, on the monotonic clock. */
+  get leaderHeardMs(): number {
+    return this.#leaderHeardMs;
+  }
+
+  /** When `tick` wants to be called, on the monotonic clock; Infinity for never. */
+  get dueMs(): number {
+    if (this.#leadership !== undefined) return this.#leadership.dueMs;
+    return this.#mayCampaign ? this.#electionDueMs : Infinity;
+  }
+
+  // --- Input ---------------------------------------------------------------------------------------------
+
+  /** Time has passed. */
+  tick(nowMs: number): void {
+    if (this.#leadership !== undefined) {
+      if (!this.#leadership.tick(nowMs)) this.#becomeFollower(this.term, null, nowMs);
+    } else if (this.#mayCampaign && nowMs >= this.#electionDueMs) {
+      this.#leader = null;
+      this.#quiet = false;
+      this.#becomePreCandidate(nowMs);
+    }
+  }
+
+  step(from: NodeId, message: LeaderFollowerMessage, nowMs: number): void {
+    switch (message.type) {
+      case 'pre-vote':
+        return this.#preVote(from, message, nowMs);
+      case 'pre-vote-result':
+        return this.#preVoteResult(from, message, nowMs);
+      case 'request-vote':
+        return this.#requestVote(from, message, nowMs);
+      case 'request-vote-result':
+        return this.#requestVoteResult(from, message, nowMs);
+      case 'append-entries':
+        return this.#appendEntries(from, message, nowMs);
+      case 'append-entries-result':
+        if (this.#outranked(message.term, nowMs) || message.term < this.term) return;
+        this.#leadership?.appendResult(from, message, nowMs);
+        return this.#advanceCommit();
+      case 'timeout-now':
+        if (message.term === this.term && this.#role === 'follower' && this.#mayCampaign)
+          this.#becomeCandidate(nowMs, true);
+        return;
+      case 'wake':
+        return this.#leadership?.wake(nowMs);
+      case 'admit':
+        return this.#admit(message.term, message.life, message.index);
+      case 'install-snapshot':
+      case 'install-snapshot-result':
+      case 'join-query':
+      case 'join-answer':
+        return;
+      default:
+        unreachable(message);
+    }
+  }
+
+  /** A leader's own new entries. They follow the log's last one and are of this term. */
+  propose(segment: Segment, nowMs: number): void {
+    invariant(this.#leadership !== undefined, 'a leader proposes');
+    this.log.append(segment);
+    this.#leadership.wake(nowMs);
+  }
+
+  /** What a `Ready` named `through` is on disk, and with it all that came before. */
+  persisted(through: LogPosition): void {
+    this.log.stabilized(through);
+    this.#advanceCommit();
+  }
+
+  /** Entries for a follower that were read from the disk; null where that failed. */
+  fetched(peer: NodeId, from: number, segments: readonly Segment[] | null): void {
+    this.#leadership?.fetched(peer, from, segments);
+  }
+
+  /** A follower has the state up to `index`. Its snapshot was given up: null. */
+  snapshotEnded(peer: NodeId, index: number | null, nowMs: number): void {
+    this.#leadership?.snapshotEnded(peer, index, nowMs);
+    this.#advanceCommit();
+  }
+
+  /** A message of the term's leader that is not for the core came in: it lives. False where the sender leads no more. */
+  heardLeader(from: NodeId, term: number, nowMs: number): boolean {
+    if (term < this.term) return false;
+    if (term > this.term || this.#role !== 'follower' || this.#leader !== from)
+      this.#becomeFollower(term, from, nowMs);
+    this.#quiet = false;
+    this.#leaderHeardMs = nowMs;
+    this.#electionDueMs = nowMs + this.#electionTimeoutMs();
+    return true;
+  }
+
+  /** The state was replaced by one as of `position`, which is committed; the log begins anew after it. */
+  installed(position: LogPosition): number[] {
+    invariant(this.#leadership === undefined, 'a leader has its own state');
+    const gone = this.log.reset(position);
+    this.#commit = Math.max(this.#commit, position.index);
+    this.#agreed = undefined;
+    return gone;
+  }
+
+  /** The link to a node is lost: if it leads, an election need not wait out its time. */
+  peerDown(peer: NodeId, nowMs: number): void {
+    this.#down.add(peer);
+    if (this.#leadership !== undefined) return this.#leadership.peerDown(peer, nowMs);
+    if (peer !== this.#leader) return;
+    this.#quiet = false;
+    this.#leaderHeardMs = -Infinity;
+    this.#electionDueMs = nowMs + this.config.random.float() * (this.config.electionMs / 4);
+  }
+
+  peerUp(peer: NodeId, nowMs: number): void {
+    this.#down.delete(peer);
+    this.#leadership?.peerUp(peer, nowMs);
+  }
+
+  /** Hands leadership to a follower once that has everything. Returns false where it cannot be begun. */
+  transfer(to: NodeId, nowMs: number): boolean {
+    return this.#leadership?.transfer(to, nowMs) ?? false;
+  }
+
+  /** This replica may vote and count from here on, at a group's first start. */
+  formed(): void {
+    this.#setHard({ ...this.#hard, standing: 'member' });
+  }
+
+  // --- Output --------------------------------------------------------------------------------------------
+
+  /** What is to be done now; everything is handed out once. */
+  ready(nowMs: number): Ready {
+    const hard = this.#hardChanged ? this.#hard : null;
+    const changes = this.log.takeChanges();
+    this.#answerLeader(changes.length > 0);
+    const led = this.#leadership?.gather(nowMs);
+    const messages = [...this.#outgoing, ...(led?.messages ?? [])];
+    this.#outgoing = [];
+    this.#hardChanged = false;
+    return {
+      hard,
+      changes,
+      through: this.log.last,
+      messages,
+      fetches: led?.fetches ?? [],
+      snapshots: led?.snapshots ?? [],
+    };
+  }
+
+  // --- Elections (paper, 5.2 and 5.4.1; thesis, 9.6 and 4.2.3) --------------------------------------------
+
+  #preVote(from: NodeId, message: PreVote, nowMs: number): void {
+    this.#leadership?.wake(nowMs);
+    const granted =
+      message.term > this.term &&
+      this.#hard.standing === 'member' &&
+      !this.#leaderLives(nowMs) &&
+      this.#isUpToDate(message);
+    this.#send(from, { type: 'pre-vote-result', term: granted ? message.term : this.term, granted });
+  }
+
+  #preVoteResult(from: NodeId, { term, granted }: PreVoteResult, nowMs: number): void {
+    if (!granted && this.#outranked(term, nowMs)) return;
+    if (this.#role !== 'pre-candidate' || (granted && term !== this.term + 1)) return;
+    this.#tally(from, granted, nowMs);
+  }
+
+  #requestVote(from: NodeId, message: RequestVote, nowMs: number): void {
+    // One that was cut off, or removed, must not depose a leader that the others hear (thesis, 4.2.3).
+    if (message.term > this.term && !message.transfer && this.#leaderLives(nowMs)) {
+      this.#send(from, { type: 'request-vote-result', term: this.term, granted: false });
+      return;
+    }
+    this.#outranked(message.term, nowMs);
+    const { votedFor, standing } = this.#hard;
+    const free = votedFor === null || votedFor === from;
+    const granted = message.term === this.term && standing === 'member' && free && this.#isUpToDate(message);
+    if (granted) {
+      if (this.#role === 'pre-candidate') this.#becomeFollower(this.term, null, nowMs);
+      if (votedFor === null) this.#setHard({ ...this.#hard, votedFor: from });
+      this.#electionDueMs = nowMs + this.#electionTimeoutMs();
+    }
+    this.#send(from, { type: 'request-vote-result', term: this.term, granted });
+  }
+
+  #requestVoteResult(from: NodeId, { term, granted }: RequestVoteResult, nowMs: number): void {
+    if (this.#outranked(term, nowMs)) return;
+    if (this.#role !== 'candidate' || term !== this.term) return;
+    this.#tally(from, granted, nowMs);
+  }
+
+  #tally(from: NodeId, granted: boolean, nowMs: number): void {
+    const { voters } = this.config;
+    if (!voters.includes(from)) return;
+    this.#votes.set(from, granted);
+    const answers = [...this.#votes.values()];
+    const yes = answers.filter(Boolean).length;
+    switch (voteResult(voters.length, yes, answers.length - yes)) {
+      case 'won':
+        if (this.#role === 'pre-candidate') this.#becomeCandidate(nowMs, false);
+        else this.#becomeLeader(nowMs);
+        return;
+      case 'lost':
+        return this.#becomeFollower(this.term, null, nowMs);
+      case 'pending':
+        return;
+    }
+  }
+
+  get #mayCampaign(): boolean {
+    return this.#hard.standing === 'member' && this.config.voters.includes(this.config.self);
+  }
+
+  /** Whether this replica has reason to believe that there is a leader: then it stands by it. */
+  #leaderLives(nowMs: number): boolean {
+    if (this.#leadership !== undefined) return this.#leadership.quorumHeard(nowMs);
+    if (this.#leader === null || this.#down.has(this.#leader)) return false;
+    return this.#quiet || nowMs - this.#leaderHeardMs < this.config.electionMs;
+  }
+
+  #isUpToDate({ lastIndex, lastTerm }: { readonly lastIndex: number; readonly lastTerm: number }): boolean {
+    return this.log.isBehindOrEqual({ index: lastIndex, term: lastTerm });
+  }
+
+  // --- Following (paper, 5.3) ------------------------------------------------------------------------------
+
+  #appendEntries(from: NodeId, message: AppendEntries, nowMs: number): void {
+    const { prevIndex, round } = message;
+    if (!this.heardLeader(from, message.term, nowMs)) {
+      // The sender leads no more: the term tells it.
+      this.#answer(from, round, 'rejected', prevIndex, { index: 0, term: 0 });
+      return;
+    }
+    if (!this.#agreesAt(prevIndex, message.prevTerm)) {
+      this.#answer(from, round, 'rejected', prevIndex, this.log.lastAtMost(prevIndex, message.prevTerm));
+      this.#roundAnswered = round;
+      return;
+    }
+    const last = this.#take(message.segments, prevIndex);
+    this.#commit = Math.max(this.#commit, Math.min(message.commit, last));
+    if (message.quiet && message.commit === last && this.log.last.index === last) this.#becomeQuiet();
+    const owed = this.#agreed;
+    if (owed?.leader === from) {
+      owed.index = Math.max(owed.index, last);
+      owed.round = Math.max(owed.round, round);
+      owed.answered = false;
+    } else {
+      this.#agreed = { leader: from, index: last, round, answered: false };
+    }
+  }
+
+  /** What is committed agrees with every leader's log, also where it is compacted. */
+  #agreesAt(index: number, term: number): boolean {
+    return index <= this.#commit || this.log.termAt(index) === term;
+  }
+
+  /** Appends what is new of the segments that follow `prevIndex`; never truncates what agrees. Returns the last index that agrees. */
+  #take(segments: readonly Uint8Array[], prevIndex: number): number {
+    const { codec } = this.config;
+    let last = prevIndex;
+    for (const bytes of segments) {
+      const segment = codec.parse(bytes);
+      // The first may begin before what was asked for.
+      if (segment.first > last + 1)
+        throw new TrefoilError('MalformedFrame', 'segments must follow one another');
+      const fresh = this.#firstNew(segment);
+      last = Math.max(last, segment.last);
+      if (fresh > segment.last) continue;
+      if (fresh <= this.log.last.index) this.log.truncate(fresh);
+      this.log.append(fresh === segment.first ? segment : codec.slice(segment, fresh, segment.last));
+    }
+    return last;
+  }
+
+  /** The first index of a segment that this log does not have in that term; beyond its end where it has all. */
+  #firstNew(segment: Segment): number {
+    for (const [at, [first, term]] of segment.runs.entries()) {
+      const last = (segment.runs[at + 1]?.[0] ?? segment.last + 1) - 1;
+      for (let index = Math.max(first, this.#commit + 1); index <= last; index++) {
+        if (this.log.termAt(index) !== term) return index;
+      }
+    }
+    return segment.last + 1;
+  }
+
+  /**
+   * One answer a turn: what agrees and is, or is about to be, on disk. Where it has to wait for the disk and a round is
+   * new, the round is answered at once.
+   */
+  #answerLeader(writes: boolean): void {
+    const owed = this.#agreed;
+    if (owed === undefined || owed.answered) return;
+    owed.answered = true;
+    const { leader, index, round } = owed;
+    if (!writes) return this.#answer(leader, round, 'durable', Math.min(index, this.log.stable), NOWHERE);
+    if (round > this.#roundAnswered) this.#answer(leader, round, 'heard', 0, NOWHERE);
+    this.#roundAnswered = round;
+    this.#answer(leader, round, 'durable', index, NOWHERE, false);
+  }
+
+  #answer(
+    to: NodeId,
+    round: number,
+    status: 'durable' | 'rejected' | 'heard',
+    index: number,
+    hint: LogPosition,
+    early = true,
+  ): void {
+    const message = {
+      type: 'append-entries-result',
+      term: this.term,
+      life: this.#life,
+      joining: this.#hard.standing === 'joining',
+      round,
+      status,
+      index,
+      hintIndex: hint.index,
+      hintTerm: hint.term,
+    } as const;
+    this.#outgoing.push({ to, message, early });
+  }
+
+  #admit(term: number, life: number, index: number): void {
+    if (term !== this.term || life !== this.#life || this.#hard.standing === 'member') return;
+    if (this.log.stable < index) return;
+    this.#setHard({ ...this.#hard, standing: 'member' });
+    // The leader counts this replica once it says that it is back.
+    if (this.#agreed !== undefined) this.#agreed.answered = false;
+  }
+
+  // --- Roles -----------------------------------------------------------------------------------------------
+
+  /** Follows a higher term. Returns whether it was one. */
+  #outranked(term: number, nowMs: number): boolean {
+    if (term <= this.term) return false;
+    this.#becomeFollower(term, null, nowMs);
+    return true;
+  }
+
+  #becomeFollower(term: number, leader: NodeId | null, nowMs: number): void {
+    invariant(term >= this.term, 'terms never fall');
+    if (term > this.term) this.#setHard({ ...this.#hard, term, votedFor: null });
+    this.#leadership = undefined;
+    this.#leader = leader;
+    this.#quiet = false;
+    this.#agreed = undefined;
+    this.#roundAnswered = 0;
+    this.#votes.clear();
+    this.#electionDueMs = nowMs + this.#electionTimeoutMs();
+    this.#setRole('follower');
+  }
+
+  #becomePreCandidate(nowMs: number): void {
+    this.#setRole('pre-candidate');
+    this.#electionDueMs = nowMs + this.#electionTimeoutMs();
+    this.#campaign('pre-vote', this.term + 1, false);
+    this.#tally(this.config.self, true, nowMs);
+  }
+
+  #becomeCandidate(nowMs: number, transfer: boolean): void {
+    this.#leader = null;
+    this.#setHard({ ...this.#hard, term: this.term + 1, votedFor: this.config.self });
+    this.#setRole('candidate');
+    this.#electionDueMs = nowMs + this.#electionTimeoutMs();
+    this.#campaign('request-vote', this.term, transfer);
+    this.#tally(this.config.self, true, nowMs);
+  }
+
+  #becomeLeader(nowMs: number): void {
+    this.#leader = this.config.self;
+    this.#agreed = undefined;
+    this.#leadership = new Leadership(
+      this.config,
+      this.term,
+      this.log,
+      this.#down,
+      nowMs,
+      () => this.#commit,
+    );
+    this.#setRole('leader');
+  }
+
+  #campaign(type: 'pre-vote' | 'request-vote', term: number, transfer: boolean): void {
+    this.#votes.clear();
+    const { index: lastIndex, term: lastTerm } = this.log.last;
+    for (const peer of this.config.voters) {
+      if (peer === this.config.self) continue;
+      if (type === 'pre-vote') this.#send(peer, { type, term, lastIndex, lastTerm });
+      else this.#send(peer, { type, term, lastIndex, lastTerm, transfer });
+    }
+  }
+
+  #becomeQuiet(): void {
+    this.#quiet = true;
+    this.#electionDueMs = Infinity;
+  }
+
+  #setRole(role: Role): void {
+    if (this.#role === role) return;
+    this.#role = role;
+    this.#watcher?.became(role, this.term);
+  }
+
+  #setHard(hard: HardState): void {
+    this.#hard = hard;
+    this.#hardChanged = true;
+  }
+
+  /** Commits what a majority has, if it is of this term (paper, 5.4.2). */
+  #advanceCommit(): void {
+    this.#commit = Math.max(this.#commit, this.#leadership?.committable() ?? 0);
+  }
+
+  #electionTimeoutMs(): number {
+    return this.config.electionMs * (1 + this.config.random.float());
+  }
+
+  #send(to: NodeId, message: LeaderFollowerMessage): void {
+    this.#outgoing.push({ to, message, early: false });
+  }
+}
+
+const NOWHERE: LogPosition = { index: 0, term: 0 };
