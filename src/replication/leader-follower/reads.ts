@@ -15,7 +15,7 @@ import type { NodeId } from '../../core/ids.js';
 import { SCAN_PAGE_ENTRIES_MAX } from '../../core/limits.js';
 import { afterPrefix, compareKeys } from '../../core/text-order.js';
 import type { GetOperation, ReadLag, ReadLevel, ScanEntry, ScanOperation } from '../../protocol/messages.js';
-import { decodeVersionContext, encodeVersionContext } from '../../protocol/version-context-codec.js';
+import { decodeLeaderContext, encodeLeaderContext } from '../../protocol/leader-context-codec.js';
 import { checkVersioned, decodeCheckedVersioned } from '../../protocol/versioned-record-codec.js';
 import type { Effects, RequestHandle, Turn } from '../strategy.js';
 import { explainRead } from './explain.js';
@@ -84,7 +84,7 @@ export class Reads {
   begin(request: ReadRequest, turn: Turn, effects: Effects): void {
     const { operation } = request;
     const mode = readMode(operation.read) ?? this.#facts.namespace.read;
-    const index = operation.atLeast === null ? 0 : decodeVersionContext(operation.atLeast).index;
+    const index = operation.atLeast === null ? 0 : decodeLeaderContext(operation.atLeast).index;
     const read: Read = { ...request, mode, index, round: 0, how: 'local', clockMs: 0, generation: 0 };
     if (mode === 'linearizable') this.#beginLinearizable(read, turn);
     this.#tryServe(read, turn, effects);
@@ -119,7 +119,10 @@ export class Reads {
   deposed(leader: NodeId | null, effects: Effects): void {
     const message = `node ${this.#facts.self} leads ${this.#facts.group} no more`;
     const refuse = (read: Read): void =>
-      effects.replyEarly(read.request, new TrefoilError('NotLeader', message, { leader: leader ?? undefined }));
+      effects.replyEarly(
+        read.request,
+        new TrefoilError('NotLeader', message, { leader: leader ?? undefined }),
+      );
     for (const read of this.#waiting.filter((r) => r.mode === 'linearizable')) refuse(read);
     this.#waiting = this.#waiting.filter((r) => r.mode !== 'linearizable');
   }
@@ -184,7 +187,7 @@ export class Reads {
     effects.replyEarly(read.request, {
       type: 'get-result',
       values: record === null ? [] : [{ value: record.value, hlc: record.hlc, expiresAt: record.expiresAt }],
-      context: encodeVersionContext({ version, index: state.appliedIndex }),
+      context: encodeLeaderContext({ version, index: state.appliedIndex }),
       version,
       lag,
       explain: read.explain
@@ -225,7 +228,7 @@ export class Reads {
       const { version, hlc, expiresAt, value } = decodeCheckedVersioned(bytes);
       if (expiresAt !== 0 && this.#waitsForClock(read, expiresAt, turn)) return;
       if (expiresAt !== 0 && expiresAt <= clockMs) continue;
-      const context = encodeVersionContext({ version, index: state.appliedIndex });
+      const context = encodeLeaderContext({ version, index: state.appliedIndex });
       entries.push({ key, values: [{ value, hlc, expiresAt }], context, version });
     }
     const [last] = event.entries.at(-1) ?? [];

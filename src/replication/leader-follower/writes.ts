@@ -24,7 +24,7 @@ import type {
   PutOperation,
   WriteLevel,
 } from '../../protocol/messages.js';
-import { encodeVersionContext, versionInContext } from '../../protocol/version-context-codec.js';
+import { decodeLeaderContext, encodeLeaderContext } from '../../protocol/leader-context-codec.js';
 import type { Effects, RequestHandle, Turn } from '../strategy.js';
 import { explainWrite } from './explain.js';
 import type { GroupFacts } from './group-facts.js';
@@ -133,7 +133,10 @@ export class Writes {
   deposed(leader: NodeId | null, effects: Effects): void {
     const message = `node ${this.#facts.self} leads ${this.#facts.group} no more`;
     for (const write of this.#queued)
-      effects.replyEarly(write.request, new TrefoilError('NotLeader', message, { leader: leader ?? undefined }));
+      effects.replyEarly(
+        write.request,
+        new TrefoilError('NotLeader', message, { leader: leader ?? undefined }),
+      );
     for (const write of this.#logged.values())
       effects.replyEarly(
         write.request,
@@ -187,7 +190,7 @@ export class Writes {
         if (write.ack === 'all' && replicas < this.#facts.replicas.length) effects.count('acks_degraded');
         return {
           type: 'put-result',
-          context: encodeVersionContext({ version: result.version, index: write.index }),
+          context: encodeLeaderContext({ version: result.version, index: write.index }),
           siblings: 1,
           version: result.version,
           replicas,
@@ -250,7 +253,9 @@ export class Writes {
         puts: operation.puts.map((p) => this.#toLog(p)),
       };
     }
-    const ifVersion = operation.ifVersion ?? versionInContext(operation.context);
+    const ifVersion =
+      operation.ifVersion ??
+      (operation.context === null ? null : decodeLeaderContext(operation.context).version);
     return { type: 'put', session, sequence, lowestOpen, put: this.#toLog({ ...operation, ifVersion }) };
   }
 
