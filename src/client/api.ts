@@ -4,9 +4,9 @@
  * Every promise rejects with a `TrefoilError` only (what an application's own `change` or codec throws
  * aside): `code` says what happened, `outcome` what may be concluded, `retryable` whether to try again.
  */
-import type { ClusterMap, QuorumLevel } from '../cluster/cluster-map.js';
+import type { AckLevel, ClusterMap, QuorumLevel, ReadMode } from '../cluster/cluster-map.js';
 import type { TrefoilError } from '../core/errors.js';
-import type { Explanation } from '../protocol/messages.js';
+import type { Explanation, ReadLag } from '../protocol/messages.js';
 
 /**
  * What a read saw of one key, opaque. Hand it to the next write of the same key: the write then supersedes
@@ -39,24 +39,50 @@ export interface CallOptions {
 }
 
 export interface ReadOptions extends CallOptions {
-  /** How many replicas must answer; the namespace's own level where absent. */
-  readonly read?: QuorumLevel;
+  /**
+   * Leaderless: how many replicas must answer. Leader-follower: what the answer is held to, `linearizable`, `session` or `follower`.
+   * The namespace's own where absent.
+   */
+  readonly read?: QuorumLevel | ReadMode;
+  /**
+   * Leader-follower: how far behind, in milliseconds, a follower that answers may be; any distance where absent. Where none is near enough
+   * the call rejects with `TooStale`.
+   */
+  readonly maxStalenessMs?: number;
 }
 
 export interface WriteOptions extends CallOptions {
-  /** How many replicas must have the write on disk; the namespace's own level where absent. */
+  /** Leaderless: how many replicas must have the write on disk; the namespace's own level where absent. */
   readonly write?: QuorumLevel;
   /**
-   * What the writer had read: the write supersedes exactly that. Without it the write stands beside what is
-   * there (policy `siblings`), or competes with it by time (`lww`).
+   * Leader-follower: who must have the write on disk; the namespace's own where absent. At `leader` a write may be lost in a failover,
+   * and cannot have a condition: its result is not known yet when it is acknowledged.
+   */
+  readonly ack?: AckLevel;
+  /**
+   * What the writer had read. Leaderless: the write supersedes exactly that; without it the write stands beside what is
+   * there (policy `siblings`), or competes with it by time (`lww`). Leader-follower: the write is refused with `ConditionFailed` if the
+   * key was written since; without it the write replaces whatever is there.
    */
   readonly context?: Context;
+  /** Leader-follower: the version that the key must have, else `ConditionFailed`; 0 for absent. Not beside `context` or `ifAbsent`. */
+  readonly ifVersion?: number;
+  /** Leader-follower: the key must be absent, else `ConditionFailed`. Not beside `context` or `ifVersion`. */
+  readonly ifAbsent?: true;
   /** Time to live in milliseconds from when the write is accepted; the namespace's own where absent. */
   readonly ttlMs?: number;
 }
 
-/** For calls that read and write; the contexts are their own. */
-export type UpdateOptions = ReadOptions & Omit<WriteOptions, 'context'>;
+/** What a write may demand of what is there. */
+export type WriteCondition = Pick<WriteOptions, 'context' | 'ifVersion' | 'ifAbsent'>;
+
+/** For calls that read and write; the conditions are their own. */
+export type UpdateOptions = ReadOptions & Omit<WriteOptions, keyof WriteCondition>;
+
+export type BatchOptions = UpdateOptions & {
+  /** Leader-follower: puts and deletes of keys of one partition (of one `{tag}`), all of them or none. */
+  readonly atomic?: boolean;
+};
 
 export interface Entry<T> {
   readonly key: string;
@@ -66,6 +92,10 @@ export interface Entry<T> {
   readonly siblings: readonly T[];
   /** undefined: nothing was ever seen of the key. A deleted key has one. */
   readonly context: Context | undefined;
+  /** Leader-follower: the version of the value, 0 where absent; `ifVersion` takes it. */
+  readonly version?: number;
+  /** Leader-follower: how far the follower that answered was behind. Absent where the answer is the latest. */
+  readonly lag?: ReadLag;
   /** Present when it was asked for. */
   readonly explain?: Explanation;
 }
@@ -76,20 +106,23 @@ export interface Written {
   readonly context: Context;
   /** Siblings of the key after the write, as its coordinator saw them, this one included; resolve when it grows. */
   readonly siblings: number;
+  /** Leader-follower: the version that the write gave, of a delete too. At `ack: leader` it may be lost with the write. */
+  readonly version?: number;
+  /** Leader-follower: how many replicas have the write on disk, as far as the leader knew. */
+  readonly replicas?: number;
   /** Present when it was asked for. */
   readonly explain?: Explanation;
 }
 
 export type BatchOperation<T> =
   | { readonly type: 'get'; readonly key: string }
-  | {
+  | ({
       readonly type: 'put';
       readonly key: string;
       readonly value: T;
-      readonly context?: Context;
       readonly ttlMs?: number;
-    }
-  | { readonly type: 'delete'; readonly key: string; readonly context?: Context };
+    } & WriteCondition)
+  | ({ readonly type: 'delete'; readonly key: string } & WriteCondition);
 
 /** What became of one operation of a batch. */
 export type BatchResult<T> =
@@ -136,6 +169,10 @@ export interface Namespace<T> {
    *
    * Policy `lww`: one round. Of two concurrent updates the one with the lower timestamp is lost.
    *
+   * Leader-follower: reads the latest, and writes on the condition that nobody has written since; else `change` is called again
+   * with what is there now, until the time is up. No update is lost, and none is applied twice. An error with outcome `failed` means that it
+   * had no effect.
+   *
    * What `change` throws comes out unchanged and ends the update.
    */
   update(
@@ -145,9 +182,12 @@ export interface Namespace<T> {
   ): Promise<Entry<T>>;
   /**
    * Many operations at once, in no order, up to 256 under way. One result for each in its place; errors are
-   * results too, so it does not reject for single keys. Not atomic. `timeoutMs` is for the whole batch.
+   * results too, so it does not reject for single keys. `timeoutMs` is for the whole batch.
+   *
+   * Not atomic, unless `atomic` is set, in a leader-follower namespace: then up to 128 puts and deletes of keys of one partition take effect
+   * together, on all their conditions, or the call rejects and none does (with outcome `unknown`: all or none did).
    */
-  batch(operations: readonly BatchOperation<T>[], options?: UpdateOptions): Promise<BatchResult<T>[]>;
+  batch(operations: readonly BatchOperation<T>[], options?: BatchOptions): Promise<BatchResult<T>[]>;
   /**
    * All partitions in key order (unsigned bytes of UTF-8); one partition where `prefix` holds a whole `{tag}`.
    * Not a snapshot: each page is as new as its read level makes it. Stop with `break` or `return()` at will.
@@ -230,7 +270,7 @@ export interface ElementSet<T> {
 /**
  * Read-your-writes and monotonic reads over every namespace it is used with. It remembers the contexts of
  * `SESSION_CONTEXTS_MAX` (10,000) keys; a key that it had to forget is read from so many replicas that they
- * meet every write of the session that was acknowledged.
+ * meet every write of the session that was acknowledged. Of a leader-follower namespace it remembers one number for each partition.
  */
 export interface Session {
   /** Carries the guarantees to another process: `db.session(token)`. */

@@ -1,10 +1,18 @@
 /** The edge checks of call options: what they give is clean, what is wrong with them is a `BadRequest`. */
-import { quorumSize, type QuorumLevel } from '../cluster/cluster-map.js';
+import {
+  quorumSize,
+  type AckLevel,
+  type LeaderFollowerNamespace,
+  type LeaderlessNamespace,
+  type QuorumLevel,
+  type ReadMode,
+} from '../cluster/cluster-map.js';
 import { TrefoilError } from '../core/errors.js';
 import { checkKey } from '../core/keys.js';
 import { CONTEXT_BYTES_MAX, REQUEST_TIMEOUT_MS_MAX, TTL_MS_MAX } from '../core/limits.js';
 import type { Address } from '../runtime/runtime.js';
-import type { Context } from './api.js';
+import { decodeLeaderContext } from '../protocol/leader-context-codec.js';
+import type { Context, ReadOptions, WriteCondition, WriteOptions } from './api.js';
 
 /** A time budget in milliseconds; one of 0 or less is past before it begins. Throws `BadRequest`. */
 export function checkTimeoutMs(timeoutMs: number): number {
@@ -17,19 +25,125 @@ export function checkTimeoutMs(timeoutMs: number): number {
   return timeoutMs;
 }
 
-/** A read or write level among `replicas`, null for the namespace's own. Throws `BadRequest`. */
-export function checkLevel(
+/** The read level of a leaderless namespace, null for its own. Throws `BadRequest`. */
+export function checkReadQuorum(options: ReadOptions, entry: LeaderlessNamespace): QuorumLevel | null {
+  if (options.maxStalenessMs !== undefined) {
+    throw new TrefoilError(
+      'BadRequest',
+      `maxStalenessMs is for strategy leader-follower, and namespace ${entry.name} is leaderless: ask more replicas (read)`,
+    );
+  }
+  return checkQuorum('read', options.read, entry);
+}
+
+/** The write level of a leaderless namespace, null for its own. Throws `BadRequest`. */
+export function checkWriteQuorum(
+  { write, ack }: Pick<WriteOptions, 'write' | 'ack'>,
+  entry: LeaderlessNamespace,
+): QuorumLevel | null {
+  if (ack === undefined) return checkQuorum('write', write, entry);
+  throw new TrefoilError(
+    'BadRequest',
+    `ack is for strategy leader-follower, and namespace ${entry.name} is leaderless: use write`,
+  );
+}
+
+function checkQuorum(
   option: 'read' | 'write',
-  level: QuorumLevel | undefined,
-  replicas: number,
+  level: QuorumLevel | ReadMode | undefined,
+  { name, replicas }: LeaderlessNamespace,
 ): QuorumLevel | null {
   if (level === undefined) return null;
   if (level === 'one' || level === 'quorum' || level === 'all') return level;
-  if (Number.isInteger(level) && level >= 1 && level <= replicas) return level;
+  if (typeof level === 'number' && Number.isInteger(level) && level >= 1 && level <= replicas) return level;
+  const why = isReadMode(level) ? `, since namespace ${name} is leaderless` : '';
   throw new TrefoilError(
     'BadRequest',
-    `${option} is ${String(level)}: it must be 'one', 'quorum', 'all' or a number from 1 to ${replicas}`,
+    `${option} is ${String(level)}: it must be 'one', 'quorum', 'all' or a number from 1 to ${replicas}${why}`,
   );
+}
+
+function isReadMode(level: unknown): level is ReadMode {
+  return level === 'linearizable' || level === 'session' || level === 'follower';
+}
+
+/** The read mode of a leader-follower namespace, null for its own. Throws `BadRequest`. */
+export function checkReadMode({ read }: ReadOptions, { name }: LeaderFollowerNamespace): ReadMode | null {
+  if (read === undefined) return null;
+  if (isReadMode(read)) return read;
+  throw new TrefoilError(
+    'BadRequest',
+    `read is ${String(read)}: it must be 'linearizable', 'session' or 'follower', since namespace ${name} is leader-follower`,
+  );
+}
+
+/** A bound on staleness, 0 for none. Throws `BadRequest`. */
+export function checkStalenessMs(maxStalenessMs: number | undefined): number {
+  if (maxStalenessMs === undefined) return 0;
+  if (Number.isSafeInteger(maxStalenessMs) && maxStalenessMs > 0) return maxStalenessMs;
+  throw new TrefoilError(
+    'BadRequest',
+    `maxStalenessMs is ${maxStalenessMs}: it must be a whole number of milliseconds, 1 or more; for the latest, read with 'linearizable'`,
+  );
+}
+
+/**
+ * The ack level of a write to a leader-follower namespace, null for its own. Throws `BadRequest`; also for one whose result
+ * is needed (`conditional`) at `leader`, where it is not known yet.
+ */
+export function checkAck(
+  { write, ack }: Pick<WriteOptions, 'write' | 'ack'>,
+  { name, ack: own }: LeaderFollowerNamespace,
+  conditional: boolean,
+): AckLevel | null {
+  if (write !== undefined) {
+    const message = `write is for strategy leaderless, and namespace ${name} is leader-follower: use ack`;
+    throw new TrefoilError('BadRequest', message);
+  }
+  if (ack !== undefined && ack !== 'leader' && ack !== 'quorum' && ack !== 'all') {
+    throw new TrefoilError('BadRequest', `ack is ${String(ack)}: it must be 'leader', 'quorum' or 'all'`);
+  }
+  if (conditional && (ack ?? own) === 'leader') {
+    const whose = ack === undefined ? `, which is the level of namespace ${name}` : '';
+    throw new TrefoilError(
+      'BadRequest',
+      `a write with a condition and an atomic batch cannot be acknowledged by the leader alone${whose}: what comes of them is known only later; use ack 'quorum' or 'all'`,
+    );
+  }
+  return ack ?? null;
+}
+
+/** What a write to a leaderless namespace supersedes. Throws `Unsupported` for conditions, which only a leader can judge. */
+export function writeContext(
+  key: string,
+  { context, ifVersion, ifAbsent }: WriteCondition,
+  { name }: LeaderlessNamespace,
+): Uint8Array | null {
+  if (ifVersion === undefined && ifAbsent === undefined) return contextToken(key, context);
+  throw new TrefoilError(
+    'Unsupported',
+    `${ifVersion === undefined ? 'ifAbsent' : 'ifVersion'} needs strategy leader-follower, and namespace ${name} is leaderless: ` +
+      'write with the context of a read, or update',
+  );
+}
+
+/** The version that a write to a leader-follower namespace demands, 0 for absent, null for any. Throws `BadRequest` and `BadContext`. */
+export function writeVersion(key: string, { context, ifVersion, ifAbsent }: WriteCondition): number | null {
+  const given = [context, ifVersion, ifAbsent].filter((condition) => condition !== undefined);
+  if (given.length > 1) {
+    throw new TrefoilError('BadRequest', 'a write takes one of context, ifVersion and ifAbsent');
+  }
+  if (ifAbsent !== undefined) {
+    // In JavaScript it may be anything.
+    if ((ifAbsent as unknown) === true) return 0;
+    throw new TrefoilError('BadRequest', `ifAbsent is ${String(ifAbsent)}: set it to true, or leave it out`);
+  }
+  if (ifVersion !== undefined) {
+    if (Number.isSafeInteger(ifVersion) && ifVersion >= 0) return ifVersion;
+    throw new TrefoilError('BadRequest', `ifVersion is ${ifVersion}: it must be a version, or 0 for absent`);
+  }
+  const token = contextToken(key, context);
+  return token === null ? null : decodeLeaderContext(token).version;
 }
 
 /** The level, raised to at least `needed` replicas. `own` is the namespace's level, for which null stands. */

@@ -13,7 +13,13 @@ import { withOutcome } from './wire-error.js';
 
 /** Whom a call is for: a replica of a partition, or one node. */
 export type CallTarget =
-  | { readonly type: 'partition'; readonly namespace: string; readonly partition: number }
+  | {
+      readonly type: 'partition';
+      readonly namespace: string;
+      readonly partition: number;
+      /** `leader`: the replica that leads, where there is one; `any` of them: the map's first that is connected. */
+      readonly to: 'any' | 'leader';
+    }
   | { readonly type: 'node'; readonly node: string };
 
 export interface CallSpec {
@@ -44,6 +50,8 @@ export class Call implements Carried {
   /** The address of the latest attempt. */
   lastAddress: string | undefined = undefined;
   retries = 0;
+  /** How often it went to a leader that an answer named, without a pause. */
+  redirects = 0;
   /** Addresses that failed this call. */
   avoid: Set<string> | undefined = undefined;
   lastError: TrefoilError | undefined = undefined;
@@ -109,7 +117,9 @@ export class Call implements Carried {
 
   /** Ends the call with an error, whose outcome is made to fit what the attempts may have done. */
   fail(error: TrefoilError): void {
-    const uncertain = this.#isWrite() && (this.#uncertain > 0 || this.#sent);
+    // A group remembers what it made of an operation: refused by its condition is refused for ever, whichever attempt arrived first.
+    const judged = error.code === 'ConditionFailed' && error.outcome === 'failed';
+    const uncertain = this.#isWrite() && !judged && (this.#uncertain > 0 || this.#sent);
     this.#settle(
       uncertain ? withOutcome(error, 'unknown') : this.#isWrite() ? error : withOutcome(error, 'failed'),
     );

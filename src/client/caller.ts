@@ -6,7 +6,7 @@
  * has a timer of its own (a pause before a retry does: that is off the hot path).
  */
 import { asTrefoilError, TrefoilError } from '../core/errors.js';
-import { SDK_IDLE_PULSE_MS, SDK_PULSE_MS } from '../core/limits.js';
+import { LEADER_REDIRECTS_AT_ONCE, SDK_IDLE_PULSE_MS, SDK_PULSE_MS } from '../core/limits.js';
 import type { ClientResult, WireError } from '../protocol/messages.js';
 import type { Cancel, ClientRuntime } from '../runtime/runtime.js';
 import { Call, type CallHost, type CallSpec } from './call.js';
@@ -112,7 +112,10 @@ export class Caller implements CallHost {
   #route(call: Call): NodeConnection | undefined {
     const { target } = call.spec;
     if (target.type === 'node') return this.#router.connectionTo(target.node);
-    return this.#router.pick(this.#router.namespace(target.namespace).index, target.partition, call.avoid);
+    const { index } = this.#router.namespace(target.namespace);
+    return target.to === 'leader'
+      ? this.#router.pickLeader(index, target.partition, call.avoid)
+      : this.#router.pick(index, target.partition, call.avoid);
   }
 
   #unreachable(call: Call): void {
@@ -143,6 +146,7 @@ export class Caller implements CallHost {
   }
 
   #failed(call: Call, error: TrefoilError): void {
+    if ((error.code === 'NotLeader' || error.code === 'NoLeader') && this.#followed(call, error)) return;
     const remainingMs = call.spec.deadlineMs - this.nowMs();
     const decision = decideRetry(error, call.retries, remainingMs, this.#runtime.random);
     if (decision.type === 'retry') return this.#retry(call, error, decision.afterMs, decision.elsewhere);
@@ -150,15 +154,44 @@ export class Caller implements CallHost {
     call.fail(error);
   }
 
+  /** Goes on at the leader that an answer names. False where that is not possible, or was done too often: then as with any error. */
+  #followed(call: Call, error: TrefoilError): boolean {
+    const { target } = call.spec;
+    if (target.type !== 'partition' || call.spec.deadlineMs <= this.nowMs()) return false;
+    const leader = this.#router.noteLeader(
+      target.namespace,
+      target.partition,
+      error.leader,
+      call.lastAddress,
+    );
+    if (leader === undefined || call.redirects >= LEADER_REDIRECTS_AT_ONCE) return false;
+    call.redirects++;
+    call.note(error);
+    call.avoid?.delete(leader.address);
+    this.#dispatch(call);
+    return true;
+  }
+
   #retry(call: Call, error: TrefoilError, afterMs: number, elsewhere: boolean): void {
     call.note(error);
     call.retries++;
-    if (elsewhere && call.lastAddress !== undefined) (call.avoid ??= new Set()).add(call.lastAddress);
+    if (elsewhere && call.lastAddress !== undefined) this.#avoid(call, call.lastAddress);
     if (afterMs <= 0) return this.#dispatch(call);
     call.cancelPause = this.#runtime.timers.after(afterMs, () => {
       call.cancelPause = undefined;
       this.#dispatch(call);
     });
+  }
+
+  /** Once all replicas have failed a call that looks for the leader, it begins its round anew. */
+  #avoid(call: Call, address: string): void {
+    const avoid = (call.avoid ??= new Set());
+    const { target } = call.spec;
+    avoid.add(address);
+    if (target.type !== 'partition' || target.to !== 'leader') return;
+    if (avoid.size < this.#router.replicaCount(target.namespace, target.partition)) return;
+    avoid.clear();
+    avoid.add(address);
   }
 
   // --- The end of a call ---------------------------------------------------------------------------------

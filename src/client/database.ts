@@ -20,7 +20,9 @@ import type {
 import { checkTimeoutMs, parseSeed } from './call-options.js';
 import { Caller } from './caller.js';
 import { msgpackCodec } from './codec.js';
-import { KeyCalls, type DatabaseParts } from './key-calls.js';
+import type { DatabaseParts } from './call-scope.js';
+import { GroupSessions } from './group-sessions.js';
+import { KeyCalls } from './key-calls.js';
 import { KeyTurns } from './key-turns.js';
 import { NamespaceHandle } from './namespace.js';
 import { Operations } from './operations.js';
@@ -58,6 +60,7 @@ export async function connectWith(runtime: ClientRuntime, options: ConnectOption
       router,
       caller,
       operations: new Operations(id),
+      groupSessions: new GroupSessions(runtime, caller),
       turns: new KeyTurns(runtime),
       timeoutMs,
     });

@@ -2,62 +2,48 @@
  * The calls on the keys of one namespace that all its handles share, typed or not: reads, writes and scans, with deadlines,
  * operation ids, and a session where there is one. Below the handles a value is bytes.
  *
- * A session is asked what a read must have seen and told what came back; nothing else knows it.
+ * What a call means is its strategy's affair: `leaderless-calls.ts`, `leader-calls.ts`.
  */
-import { quorumSize, type LeaderlessNamespace, type QuorumLevel } from '../cluster/cluster-map.js';
+import type { LeaderFollowerNamespace, NamespaceEntry } from '../cluster/cluster-map.js';
 import { TrefoilError } from '../core/errors.js';
 import { partitionedPart, partitionOfKey } from '../core/hash.js';
 import { checkKey } from '../core/keys.js';
-import { mergeContexts } from '../protocol/context-codec.js';
 import type {
+  ChangeOperation,
   ClientOperation,
+  ClientResult,
   Explanation,
   GetResult,
+  PutOperation,
   PutResult,
-  ScanEntry,
-  ScanResult,
-  WriteOperation,
 } from '../protocol/messages.js';
-import type { ClientRuntime } from '../runtime/runtime.js';
 import type { CallOptions, Context, ReadOptions, ScanOptions, Session, WriteOptions } from './api.js';
-import { checkLevel, checkLimit, checkScanBound, checkTimeoutMs, raiseLevel } from './call-options.js';
-import type { Caller } from './caller.js';
-import type { KeyTurns } from './key-turns.js';
-import type { Operations } from './operations.js';
-import type { Router } from './router.js';
-import { mergePartitions } from './scan.js';
-import { scanInSession } from './session-scan.js';
+import type { AtomicBatch } from './atomic-batch.js';
+import { checkLimit, checkScanBound, checkTimeoutMs, writeContext, writeVersion } from './call-options.js';
+import type { CallLimits, CallScope, DatabaseParts, Found, PartitionTarget } from './call-scope.js';
+import { leaderRead, leaderScan, leaderWrite, leaderWriteAll } from './leader-calls.js';
+import { leaderlessRead, leaderlessScan, leaderlessWrite } from './leaderless-calls.js';
 import { ClientSession } from './session.js';
 
-/** What the namespaces of one database share. */
-export interface DatabaseParts {
-  readonly runtime: ClientRuntime;
-  readonly router: Router;
-  readonly caller: Caller;
-  readonly operations: Operations;
-  readonly turns: KeyTurns;
-  readonly timeoutMs: number;
-}
+/** Added to a write below its handle. */
+type Added = 'write' | 'operation' | 'lowestOpen' | 'attempt';
 
-/** A write as its handle knows it; level and operation id are added here. */
-export type WriteContent = WriteOperation extends infer W
-  ? W extends WriteOperation
-    ? Omit<W, 'write' | 'operation' | 'lowestOpen' | 'attempt'>
-    : never
-  : never;
+/** A write as its handle knows it. */
+export type PutContent = Omit<PutOperation, Added>;
+export type ChangeContent = Omit<ChangeOperation, Added>;
 
-/** What a read gave of one key. */
-export type Found = Pick<GetResult, 'values' | 'context' | 'explain'>;
+/** How safe a write must be before it is acknowledged. */
+export type LevelOptions = Pick<WriteOptions, 'write' | 'ack'> & CallOptions;
 
-export class KeyCalls {
+export class KeyCalls implements CallScope {
   readonly name: string;
   readonly parts: DatabaseParts;
-  readonly #session: ClientSession | undefined;
+  readonly session: ClientSession | undefined;
 
   constructor(parts: DatabaseParts, name: string, session?: ClientSession) {
     this.parts = parts;
     this.name = name;
-    this.#session = session;
+    this.session = session;
   }
 
   /** The same namespace in a session. Throws `BadRequest` for what is none. */
@@ -67,13 +53,8 @@ export class KeyCalls {
   }
 
   /** As the map has it. Throws `UnknownNamespace`. */
-  get entry(): LeaderlessNamespace {
-    const { entry } = this.parts.router.namespace(this.name);
-    if (entry.strategy === 'leaderless') return entry;
-    throw new TrefoilError(
-      'Unsupported',
-      `namespace ${this.name} is leader-follower, and this client is not`,
-    );
+  get entry(): NamespaceEntry {
+    return this.parts.router.namespace(this.name).entry;
   }
 
   deadlineMs(options: CallOptions): number {
@@ -89,53 +70,58 @@ export class KeyCalls {
   ): Promise<GetResult> {
     checkKey(key);
     const { entry } = this;
-    const session = this.#session;
-    const seen = session?.contextOf(this.name, key);
-    const operation: ClientOperation = {
-      type: 'get',
-      key,
-      read: this.#readLevel(entry, options, session?.readsNeeded(entry, key) ?? 1),
-      atLeast:
-        atLeast === null ? (seen ?? null) : seen === undefined ? atLeast : mergeContexts(key, seen, atLeast),
-      maxStalenessMs: 0,
-    };
-    return this.#call(operation, partitionOfKey(key, entry.partitions), options, deadlineMs, (result) => {
-      const got = result as GetResult;
-      if (got.context !== null) session?.observe(this.name, key, got.context, got.values.length > 0);
-      return got;
-    });
+    const limits = { options, deadlineMs };
+    return entry.strategy === 'leaderless'
+      ? leaderlessRead(this, entry, key, limits, atLeast)
+      : leaderRead(this, entry, key, limits);
   }
 
-  /** `live` says by the answer whether the key has a value after the write. */
+  /** Writes a key as its options demand: on a condition, over a context. `ttlMs` of 0 is the namespace's own. */
+  async put(
+    key: string,
+    value: Uint8Array | null,
+    ttlMs: number,
+    options: WriteOptions,
+    deadlineMs: number,
+  ): Promise<PutResult> {
+    checkKey(key);
+    const { entry } = this;
+    const limits = { options, deadlineMs };
+    const put = { type: 'put', key, value, ttlMs } as const;
+    if (entry.strategy === 'leaderless') {
+      const content = { ...put, context: writeContext(key, options, entry), ifVersion: null };
+      return leaderlessWrite(this, entry, content, limits, ({ siblings }) => value !== null || siblings > 1);
+    }
+    const content = { ...put, context: null, ifVersion: writeVersion(key, options) };
+    return leaderWrite(this, entry, content, limits);
+  }
+
+  /**
+   * A write of a leaderless namespace that is put together already. `live` says by the answer whether the key has a value after it.
+   * Throws `Unsupported` elsewhere.
+   */
   async write(
-    content: WriteContent,
-    options: Pick<WriteOptions, 'write'> & CallOptions,
+    content: PutContent | ChangeContent,
+    options: LevelOptions,
     deadlineMs: number,
     live: (result: PutResult) => boolean,
   ): Promise<PutResult> {
-    const { key } = content;
-    checkKey(key);
+    checkKey(content.key);
     const { entry } = this;
-    const { operations } = this.parts;
-    const write = checkLevel('write', options.write, entry.replicas);
-    const operation = operations.open();
-    const { lowestOpen } = operations;
-    try {
-      return await this.#call(
-        { ...content, write, operation, lowestOpen, attempt: 0 },
-        partitionOfKey(key, entry.partitions),
-        options,
-        deadlineMs,
-        (result) => {
-          const put = result as PutResult;
-          const replicas = quorumSize(write ?? entry.write, entry.replicas);
-          this.#session?.wrote(this.name, key, put.context, replicas, live(put));
-          return put;
-        },
-      );
-    } finally {
-      operations.close(operation);
+    if (entry.strategy === 'leaderless') {
+      return leaderlessWrite(this, entry, content, { options, deadlineMs }, live);
     }
+    throw new TrefoilError('Unsupported', `namespace ${this.name} is leader-follower and holds plain values`);
+  }
+
+  /** Writes several keys of one partition, all or none. */
+  putAll(
+    entry: LeaderFollowerNamespace,
+    { partition, puts }: AtomicBatch,
+    options: LevelOptions,
+    deadlineMs: number,
+  ): Promise<PutResult> {
+    return leaderWriteAll(this, entry, partition, puts, { options, deadlineMs });
   }
 
   /** The keys that have values, in key order, each as `entryOf` makes it. Bad options throw at once. */
@@ -156,59 +142,26 @@ export class KeyCalls {
     entryOf: (key: string, found: Found) => E,
   ): AsyncGenerator<E, void, undefined> {
     const { entry } = this;
-    const session = this.#session;
-    const read = this.#readLevel(entry, options, session?.scanReadsNeeded(entry) ?? 1);
-    const fetch = (partition: number, pageAfter: string, pageLimit: number): Promise<ScanResult> => {
-      const operation = {
-        type: 'scan',
-        partition,
-        prefix,
-        after: pageAfter,
-        limit: pageLimit,
-        read,
-        atLeast: null,
-        maxStalenessMs: 0,
-      } as const;
-      return this.#call(operation, partition, options, this.deadlineMs(options), (r) => r as ScanResult);
-    };
-    const readLive = async (key: string): Promise<E | undefined> => {
-      const found = await this.read(key, options, this.deadlineMs(options));
-      return found.values.length > 0 ? entryOf(key, found) : undefined;
-    };
-    const found = mergePartitions(fetch, { partitions: scanned(prefix, entry), after, limit });
-    yield* scanInSession(found, {
-      known: session?.valuesSeen(this.name, prefix, after) ?? [],
-      limit,
-      // Read again where the scan's answer is older than the session.
-      take: async (next: ScanEntry) => {
-        if (session?.satisfiedBy(this.name, next.key, next.context) === false) return readLive(next.key);
-        session?.observe(this.name, next.key, next.context);
-        return entryOf(next.key, { ...next, explain: null });
-      },
-      read: readLive,
-    });
+    const merge = { partitions: scanned(prefix, entry), after, limit };
+    yield* entry.strategy === 'leaderless'
+      ? leaderlessScan(this, entry, prefix, merge, options, entryOf)
+      : leaderScan(this, entry, prefix, merge, options, entryOf);
   }
 
-  #call<R>(
+  call<R>(
+    { partition, to }: PartitionTarget,
     operation: ClientOperation,
-    partition: number,
-    options: CallOptions,
-    deadlineMs: number,
-    finish: (result: unknown) => R,
+    { options, deadlineMs }: CallLimits,
+    finish: (result: ClientResult) => R,
   ): Promise<R> {
-    const target = { type: 'partition', namespace: this.name, partition } as const;
+    const target = { type: 'partition', namespace: this.name, partition, to } as const;
     const { signal, explain = false } = options;
     return this.parts.caller.call({ target, operation, deadlineMs, signal, explain }, finish);
-  }
-
-  #readLevel(entry: LeaderlessNamespace, options: ReadOptions, needed: number): QuorumLevel | null {
-    const level = checkLevel('read', options.read, entry.replicas);
-    return raiseLevel(level, entry.read, needed, entry.replicas);
   }
 }
 
 /** The partitions that a scan visits: one where the prefix holds a whole `{tag}`. */
-function scanned(prefix: string, entry: LeaderlessNamespace): number[] {
+function scanned(prefix: string, entry: NamespaceEntry): number[] {
   if (partitionedPart(prefix).length < prefix.length) return [partitionOfKey(prefix, entry.partitions)];
   return Array.from({ length: entry.partitions }, (_, partition) => partition);
 }

@@ -3,11 +3,13 @@
  *
  * Everything is checked and encoded here, once, before a call begins; below (`key-calls.ts`), a value is bytes.
  */
-import { asTrefoilError } from '../core/errors.js';
+import type { LeaderFollowerNamespace, LeaderlessNamespace } from '../cluster/cluster-map.js';
+import { asTrefoilError, TrefoilError } from '../core/errors.js';
 import { BATCH_OPERATIONS_AT_ONCE } from '../core/limits.js';
 import type { PutResult } from '../protocol/messages.js';
 import type {
   BatchOperation,
+  BatchOptions,
   BatchResult,
   Entry,
   Namespace,
@@ -19,9 +21,12 @@ import type {
   WriteOptions,
   Written,
 } from './api.js';
-import { checkTtlMs, contextToken } from './call-options.js';
+import { atomicBatch } from './atomic-batch.js';
+import { checkTtlMs } from './call-options.js';
 import { decodeWith, encodeWith } from './codec.js';
-import { explained, publicContext, type Found, type KeyCalls } from './key-calls.js';
+import type { Found } from './call-scope.js';
+import { explained, publicContext, type KeyCalls } from './key-calls.js';
+import { runLeaderUpdate } from './leader-update.js';
 import { pauseMs } from './retry.js';
 import { latest, runUpdate } from './update.js';
 
@@ -61,16 +66,20 @@ export class NamespaceHandle<T> implements Namespace<T> {
     options: UpdateOptions = {},
   ): Promise<Entry<T>> {
     const deadlineMs = this.#calls.deadlineMs(options);
-    return this.#calls.parts.turns.take(`${this.name}/${key}`, deadlineMs, options.signal, () =>
-      this.#update(key, change, options, deadlineMs),
-    );
+    return this.#calls.parts.turns.take(`${this.name}/${key}`, deadlineMs, options.signal, () => {
+      const { entry } = this.#calls;
+      return entry.strategy === 'leaderless'
+        ? this.#update(entry, key, change, options, deadlineMs)
+        : this.#updateAtLeader(entry, key, change, options, deadlineMs);
+    });
   }
 
   async batch(
     operations: readonly BatchOperation<T>[],
-    options: UpdateOptions = {},
+    options: BatchOptions = {},
   ): Promise<BatchResult<T>[]> {
     const deadlineMs = this.#calls.deadlineMs(options);
+    if (options.atomic === true) return this.#batchAtomically(operations, options, deadlineMs);
     const results = new Array<BatchResult<T>>(operations.length);
     const rest = operations.entries();
     const worker = async (): Promise<void> => {
@@ -88,16 +97,17 @@ export class NamespaceHandle<T> implements Namespace<T> {
   }
 
   async #update(
+    entry: LeaderlessNamespace,
     key: string,
     change: (current: T | undefined, siblings: readonly T[]) => T | undefined,
     options: UpdateOptions,
     deadlineMs: number,
   ): Promise<Entry<T>> {
-    const { runtime } = this.#calls.parts;
     let changed: T | undefined;
+    const ttlMs = checkTtlMs(options.ttlMs);
     const end = await runUpdate({
       key,
-      repeats: this.#calls.entry.conflict === 'siblings',
+      repeats: entry.conflict === 'siblings',
       read: (atLeast) => this.#calls.read(key, options, deadlineMs, atLeast),
       change: (current, values) => {
         const siblings = values.map((view) => decodeWith(this.#codec, key, view.value));
@@ -107,21 +117,88 @@ export class NamespaceHandle<T> implements Namespace<T> {
         );
         return changed === undefined ? null : encodeWith(this.#codec, key, changed);
       },
-      write: (value, context) => this.#write(key, value, context, options, deadlineMs),
-      pause: (round) =>
-        new Promise((resolve) => {
-          runtime.timers.after(pauseMs(round, 0, runtime.random), resolve);
-        }),
+      write: (value, context) =>
+        this.#calls.write(
+          { type: 'put', key, value, context, ifVersion: null, ttlMs },
+          options,
+          deadlineMs,
+          ({ siblings }) => value !== null || siblings > 1,
+        ),
+      pause: (round) => this.#pause(round),
     });
-    if (end.type === 'found') return this.#entry(key, end.result);
-    const { context, explain } = end.result;
+    return end.type === 'found' ? this.#entry(key, end.result) : this.#changedEntry(key, changed, end.result);
+  }
+
+  /** Where the namespace's own level is `leader`, it waits for a quorum: it must know what comes of its writes. */
+  async #updateAtLeader(
+    { ack }: LeaderFollowerNamespace,
+    key: string,
+    change: (current: T | undefined, siblings: readonly T[]) => T | undefined,
+    options: UpdateOptions,
+    deadlineMs: number,
+  ): Promise<Entry<T>> {
+    let changed: T | undefined;
+    const ttlMs = checkTtlMs(options.ttlMs);
+    const { runtime } = this.#calls.parts;
+    const level = options.ack ?? (ack === 'leader' ? 'quorum' : undefined);
+    const end = await runLeaderUpdate({
+      read: () => this.#calls.read(key, { ...options, read: 'linearizable' }, deadlineMs),
+      change: (found) => {
+        const current = found === null ? undefined : decodeWith(this.#codec, key, found.value);
+        changed = change(current, current === undefined ? [] : [current]);
+        return changed === undefined ? null : encodeWith(this.#codec, key, changed);
+      },
+      write: (value, ifVersion) => {
+        const write = { ...options, ...(level === undefined ? {} : { ack: level }), ifVersion };
+        return this.#calls.put(key, value, ttlMs, write, deadlineMs);
+      },
+      pause: async (round, error) => {
+        await this.#pause(round, deadlineMs - runtime.clock.monotonicMs());
+        if (runtime.clock.monotonicMs() >= deadlineMs) throw conflicting(key, error);
+      },
+    });
+    return end.type === 'found' ? this.#entry(key, end.result) : this.#changedEntry(key, changed, end.result);
+  }
+
+  #pause(round: number, msMax = Infinity): Promise<void> {
+    const { runtime } = this.#calls.parts;
+    return new Promise((resolve) => {
+      runtime.timers.after(Math.max(0, Math.min(msMax, pauseMs(round, 0, runtime.random))), resolve);
+    });
+  }
+
+  #changedEntry(key: string, changed: T | undefined, result: PutResult): Entry<T> {
     return {
       key,
       value: changed,
       siblings: changed === undefined ? [] : [changed],
-      context: publicContext(key, context),
-      ...explained(explain),
+      context: publicContext(key, result.context),
+      // A deleted key is absent, whichever entry deleted it.
+      ...this.#ledBy({ version: changed === undefined ? 0 : result.version }),
+      ...explained(result.explain),
     };
+  }
+
+  async #batchAtomically(
+    operations: readonly BatchOperation<T>[],
+    options: BatchOptions,
+    deadlineMs: number,
+  ): Promise<BatchResult<T>[]> {
+    const { entry } = this.#calls;
+    if (entry.strategy === 'leaderless') {
+      throw new TrefoilError(
+        'Unsupported',
+        `an atomic batch needs strategy leader-follower, and namespace ${this.name} is leaderless: put each key`,
+      );
+    }
+    const batch = atomicBatch(operations, entry, options.ttlMs, (key, value) =>
+      encodeWith(this.#codec, key, value),
+    );
+    const result = await this.#calls.putAll(entry, batch, options, deadlineMs);
+    return batch.puts.map(({ key, value }) => ({
+      type: value === null ? 'delete' : 'put',
+      written: this.#written(key, result),
+    }));
   }
 
   async #get(key: string, options: ReadOptions, deadlineMs: number): Promise<Entry<T>> {
@@ -134,30 +211,23 @@ export class NamespaceHandle<T> implements Namespace<T> {
     options: WriteOptions,
     deadlineMs: number,
   ): Promise<Written> {
-    const context = contextToken(key, options.context);
-    const result = await this.#write(key, value, context, options, deadlineMs);
+    const ttlMs = checkTtlMs(options.ttlMs);
+    return this.#written(key, await this.#calls.put(key, value, ttlMs, options, deadlineMs));
+  }
+
+  #written(key: string, { context, siblings, version, replicas, explain }: PutResult): Written {
     return {
       key,
-      context: publicContext(key, result.context),
-      siblings: result.siblings,
-      ...explained(result.explain),
+      context: publicContext(key, context),
+      siblings,
+      ...this.#ledBy({ version, replicas }),
+      ...explained(explain),
     };
   }
 
-  async #write(
-    key: string,
-    value: Uint8Array | null,
-    context: Uint8Array | null,
-    options: WriteOptions,
-    deadlineMs: number,
-  ): Promise<PutResult> {
-    const ttlMs = checkTtlMs(options.ttlMs);
-    return this.#calls.write(
-      { type: 'put', key, value, context, ifVersion: null, ttlMs },
-      options,
-      deadlineMs,
-      ({ siblings }) => value !== null || siblings > 1,
-    );
+  /** What only results of a namespace with leaders have. */
+  #ledBy<Fields>(fields: Fields): Fields | Record<string, never> {
+    return this.#calls.entry.strategy === 'leaderless' ? {} : fields;
   }
 
   async #batched(
@@ -176,7 +246,7 @@ export class NamespaceHandle<T> implements Namespace<T> {
     }
   }
 
-  #entry(key: string, { values, context, explain }: Found): Entry<T> {
+  #entry(key: string, { values, context, version, lag, explain }: Found): Entry<T> {
     const siblings = values.map((view) => decodeWith(this.#codec, key, view.value));
     const last = latest(values);
     return {
@@ -184,7 +254,14 @@ export class NamespaceHandle<T> implements Namespace<T> {
       value: last === null ? undefined : siblings[values.indexOf(last)],
       siblings,
       context: context === null ? undefined : publicContext(key, context),
+      ...this.#ledBy({ version }),
+      ...(lag === null ? {} : { lag }),
       ...explained(explain),
     };
   }
+}
+
+function conflicting(key: string, cause: TrefoilError): TrefoilError {
+  const message = `update of ${JSON.stringify(key.slice(0, 80))}: other writers came between until the time was up`;
+  return new TrefoilError('UpdateConflict', message, { outcome: 'failed', cause });
 }

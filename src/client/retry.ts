@@ -29,6 +29,9 @@ const ELSEWHERE: ReadonlySet<ErrorCode> = new Set([
   'Overloaded',
   'QuorumUnavailable',
   'SessionNotSatisfied',
+  'NotLeader',
+  'NoLeader',
+  'TooStale',
 ]);
 
 /** Errors that the first retry follows without a pause. */
@@ -41,6 +44,7 @@ const AT_ONCE: ReadonlySet<ErrorCode> = new Set([
   'StorageFull',
   'RecordCorrupt',
   'SessionNotSatisfied',
+  'TooStale',
 ]);
 
 const GIVE_UP: RetryDecision = { type: 'give-up' };

@@ -16,7 +16,9 @@ import {
   type NodeEntry,
 } from '../cluster/cluster-map.js';
 import { TrefoilError } from '../core/errors.js';
+import type { NodeId } from '../core/ids.js';
 import {
+  PARTITIONS_MAX,
   SDK_LEAVING_MAX,
   SDK_RECONNECT_MS_MAX,
   SDK_RECONNECT_MS_MIN,
@@ -54,6 +56,8 @@ export class Router {
   readonly #seeds: readonly Link[];
   /** Connections that take no new requests and still have some in flight, the longest leaving first. */
   readonly #leaving = new Set<NodeConnection>();
+  /** Who leads which partition, as far as an answer has told; by `placeOf`. */
+  readonly #leaders = new Map<number, Link>();
   /** The links of the current map's nodes. */
   #nodes = new Map<string, Link>();
   #map: ClusterMap | undefined;
@@ -110,6 +114,52 @@ export class Router {
     return connecting ?? avoided;
   }
 
+  /** As {@link pick}, but first the replica that is known to lead the partition. */
+  pickLeader(
+    namespaceIndex: number,
+    partition: number,
+    avoid: ReadonlySet<string> | undefined,
+  ): NodeConnection | undefined {
+    const hint = this.#leaders.get(placeOf(namespaceIndex, partition));
+    const leader = hint === undefined ? undefined : this.#ensure(hint, this.#runtime.clock.monotonicMs());
+    if (leader !== undefined && avoid?.has(leader.address) !== true) return leader;
+    return this.pick(namespaceIndex, partition, avoid);
+  }
+
+  /**
+   * Takes note that the replica at `from` does not lead a partition, and of who does, if it knew. Gives a usable connection to that
+   * leader, or undefined where there is none, or where the answer makes no sense.
+   */
+  noteLeader(
+    namespace: string,
+    partition: number,
+    leader: NodeId | undefined,
+    from: string | undefined,
+  ): NodeConnection | undefined {
+    const found = this.#map === undefined ? undefined : findNamespace(this.#map, namespace);
+    if (this.#map === undefined || found === undefined) return undefined;
+    const place = placeOf(found.index, partition);
+    const link = leader === undefined ? undefined : this.#nodes.get(leader);
+    const isReplica = leader !== undefined && replicasOf(this.#map, found.index, partition).includes(leader);
+    if (link === undefined || !isReplica || addressText(link.address) === from) {
+      const known = this.#leaders.get(place);
+      if (known !== undefined && addressText(known.address) === from) this.#leaders.delete(place);
+      return undefined;
+    }
+    const connection = this.#ensure(link, this.#runtime.clock.monotonicMs());
+    if (connection === undefined) this.#leaders.delete(place);
+    else this.#leaders.set(place, link);
+    return connection;
+  }
+
+  /** How many replicas a partition has; 0 where the map knows no such namespace. */
+  replicaCount(namespace: string, partition: number): number {
+    const found = this.#map === undefined ? undefined : findNamespace(this.#map, namespace);
+    return this.#map === undefined || found === undefined
+      ? 0
+      : replicasOf(this.#map, found.index, partition).length;
+  }
+
   /** A usable connection to one node, or undefined where it may not be tried now. Throws `BadRequest` for an unknown node. */
   connectionTo(node: string): NodeConnection | undefined {
     const link = this.#nodes.get(node);
@@ -146,6 +196,8 @@ export class Router {
     }
     this.#map = map;
     this.#nodes = new Map(map.nodes.map((node) => [node.id, this.#linkTo(node)]));
+    // Namespaces may stand at other places now; and who led may have left.
+    this.#leaders.clear();
     this.#leaveStrangers(map.nodes);
     this.#options.onMap(map);
   }
@@ -241,6 +293,7 @@ export class Router {
     if (this.#leaving.delete(connection)) return;
     if (!connection.closed) this.#keepLeaving(connection);
     if (link.connection === connection) link.connection = undefined;
+    for (const [place, leader] of this.#leaders) if (leader === link) this.#leaders.delete(place);
     link.lastError = why;
     const backoffMs = Math.min(
       SDK_RECONNECT_MS_MAX,
@@ -267,6 +320,11 @@ export class Router {
     const why = new TrefoilError('NotReplica', 'the node is no longer in the cluster map');
     for (const [text, link] of this.#links) if (!known.has(text)) link.connection?.leave(why);
   }
+}
+
+/** One number for each partition of the map. */
+function placeOf(namespaceIndex: number, partition: number): number {
+  return namespaceIndex * PARTITIONS_MAX + partition;
 }
 
 function lastReason(link: Link | undefined): string {

@@ -11,10 +11,24 @@
  */
 import { SCAN_PAGE_ENTRIES_DEFAULT, SCAN_PAGE_ENTRIES_MAX, SCAN_PARTITIONS_AT_ONCE } from '../core/limits.js';
 import { compareKeys } from '../core/text-order.js';
-import type { ScanEntry, ScanResult } from '../protocol/messages.js';
+import type { ScanEntry } from '../protocol/messages.js';
+
+interface Keyed {
+  readonly key: string;
+}
+
+export interface ScanPage<E extends Keyed = ScanEntry> {
+  readonly entries: readonly E[];
+  /** The `after` of the next page; null at the end. */
+  readonly next: string | null;
+}
 
 /** Fetches one page: the entries of a partition after a key. */
-export type FetchScanPage = (partition: number, after: string, limit: number) => Promise<ScanResult>;
+export type FetchScanPage<E extends Keyed = ScanEntry> = (
+  partition: number,
+  after: string,
+  limit: number,
+) => Promise<ScanPage<E>>;
 
 export interface MergeOptions {
   readonly partitions: readonly number[];
@@ -28,16 +42,16 @@ export interface MergeOptions {
  * The entries of all partitions in key order. Stopping early sends nothing more; pages on their way are
  * dropped. Throws what `fetch` throws.
  */
-export async function* mergePartitions(
-  fetch: FetchScanPage,
+export async function* mergePartitions<E extends Keyed = ScanEntry>(
+  fetch: FetchScanPage<E>,
   options: MergeOptions,
-): AsyncGenerator<ScanEntry, void, undefined> {
+): AsyncGenerator<E, void, undefined> {
   const { partitions, after, limit } = options;
   if (limit <= 0) return;
   const pageEntries = entriesInPage(limit, partitions.length);
   const cursors = partitions.map((partition) => new PartitionCursor(fetch, partition, after, pageEntries));
   await fillAll(cursors);
-  const heap = new CursorHeap();
+  const heap = new CursorHeap<E>();
   for (const cursor of cursors) heap.add(cursor);
   for (let left = limit; left > 0; left--) {
     const cursor = heap.takeLeast();
@@ -57,7 +71,7 @@ function entriesInPage(limit: number, partitions: number): number {
 }
 
 /** Fetches every cursor's first page, some at a time. */
-async function fillAll(cursors: readonly PartitionCursor[]): Promise<void> {
+async function fillAll(cursors: readonly PartitionCursor<Keyed>[]): Promise<void> {
   const rest = cursors.values();
   const worker = async (): Promise<void> => {
     for (const cursor of rest) await cursor.fill();
@@ -66,17 +80,17 @@ async function fillAll(cursors: readonly PartitionCursor[]): Promise<void> {
   await Promise.all(Array.from({ length: workers }, worker));
 }
 
-class PartitionCursor {
-  readonly #fetch: FetchScanPage;
+class PartitionCursor<E extends Keyed> {
+  readonly #fetch: FetchScanPage<E>;
   readonly #partition: number;
   readonly #pageEntries: number;
-  #page: readonly ScanEntry[] = [];
+  #page: readonly E[] = [];
   #index = 0;
   /** Where the next page starts; null at the end of the partition. */
   #next: string | null;
   #filling: Promise<void> | undefined;
 
-  constructor(fetch: FetchScanPage, partition: number, after: string, pageEntries: number) {
+  constructor(fetch: FetchScanPage<E>, partition: number, after: string, pageEntries: number) {
     this.#fetch = fetch;
     this.#partition = partition;
     this.#pageEntries = pageEntries;
@@ -89,7 +103,7 @@ class PartitionCursor {
   }
 
   /** Takes the next entry; starts to fetch the next page when it was the last of one and `more` is wanted. */
-  take(more: boolean): ScanEntry | undefined {
+  take(more: boolean): E | undefined {
     const entry = this.#page[this.#index++];
     if (more && this.#index >= this.#page.length && this.#next !== null) {
       this.#filling = this.fill();
@@ -118,10 +132,10 @@ class PartitionCursor {
 }
 
 /** A binary heap of cursors by their next key; cursors at their end stay out. */
-class CursorHeap {
-  readonly #cursors: { key: string; cursor: PartitionCursor }[] = [];
+class CursorHeap<E extends Keyed> {
+  readonly #cursors: { key: string; cursor: PartitionCursor<E> }[] = [];
 
-  add(cursor: PartitionCursor): void {
+  add(cursor: PartitionCursor<E>): void {
     const { key } = cursor;
     if (key === undefined) return;
     const heap = this.#cursors;
@@ -137,7 +151,7 @@ class CursorHeap {
     heap[at] = added;
   }
 
-  takeLeast(): PartitionCursor | undefined {
+  takeLeast(): PartitionCursor<E> | undefined {
     const heap = this.#cursors;
     const least = heap[0];
     const last = heap.pop();

@@ -7,6 +7,9 @@
  * every write of the session (R + W > N, with the weakest W that the session used). What it had only read there is
  * forgotten with the context. Scans ask so many replicas always: see `session-scan.ts`. Rejected: refusing such reads outright, or one context joined over all keys, which could never be satisfied by one key.
  *
+ * Of a leader-follower namespace it keeps one number for each partition: how far into the log it has seen. All writes of the partition up to there
+ * are in an answer that has applied it, so nothing need be kept by key, and nothing evicted.
+ *
  * A session never makes a write supersede anything: only the context of a read, handed on by the
  * application, does that.
  */
@@ -18,7 +21,7 @@ import { contextDominates, mergeContexts } from '../protocol/context-codec.js';
 import { decodeValue, encodeValue } from '../protocol/value-codec.js';
 import type { Session } from './api.js';
 
-const TOKEN_VERSION = 1;
+const TOKEN_VERSION = 2;
 
 interface NamespaceMemory {
   readonly contexts: Map<string, Uint8Array>;
@@ -34,6 +37,8 @@ export class ClientSession implements Session {
   /** Every remembered key, the least recently used first: `namespace/key` to its namespace and key. */
   readonly #order = new Map<string, readonly [namespace: string, key: string]>();
   readonly #contextsMax: number;
+  /** Leader-follower: by namespace, the highest index of each partition's log that the session has seen. */
+  readonly #indexes = new Map<string, Map<number, number>>();
 
   constructor(contextsMax: number = SESSION_CONTEXTS_MAX) {
     this.#contextsMax = contextsMax;
@@ -62,7 +67,10 @@ export class ClientSession implements Session {
       this.contextOf(name, key),
       this.#namespaces.get(name)?.gone.has(key) === true,
     ]);
-    return Buffer.from(encodeValue([TOKEN_VERSION, namespaces, contexts])).toString('base64url');
+    const indexes = [...this.#indexes].flatMap(([name, partitions]) =>
+      [...partitions].map(([partition, index]) => [name, partition, index]),
+    );
+    return Buffer.from(encodeValue([TOKEN_VERSION, namespaces, contexts, indexes])).toString('base64url');
   }
 
   /** What the session has seen of a key, or undefined. */
@@ -123,6 +131,18 @@ export class ClientSession implements Session {
     this.observe(namespace, key, context, live);
   }
 
+  /** How far the session has seen into the log of a leader-follower partition, or undefined. */
+  indexOf(namespace: string, partition: number): number | undefined {
+    return this.#indexes.get(namespace)?.get(partition);
+  }
+
+  /** An answer of a leader-follower partition knew its log up to `index`. */
+  observeIndex(namespace: string, partition: number, index: number): void {
+    let partitions = this.#indexes.get(namespace);
+    if (partitions === undefined) this.#indexes.set(namespace, (partitions = new Map()));
+    if (index > (partitions.get(partition) ?? 0)) partitions.set(partition, index);
+  }
+
   #evict(): void {
     const [oldest] = this.#order;
     if (oldest === undefined) return;
@@ -145,8 +165,20 @@ export class ClientSession implements Session {
 
   /** Takes over a decoded token. Throws on any other shape. */
   #load(decoded: unknown): void {
-    const [version, namespaces, contexts] = decoded as readonly [unknown, unknown[][], unknown[][]];
-    if (version !== TOKEN_VERSION) throw new TypeError(`token version ${String(version)}`);
+    const [version, namespaces, contexts, indexes] = decoded as readonly [
+      unknown,
+      ...(readonly unknown[][])[],
+    ];
+    // Version 1 knew no leaders.
+    if (version !== TOKEN_VERSION && version !== 1) throw new TypeError(`token version ${String(version)}`);
+    if (namespaces === undefined || contexts === undefined) throw new TypeError('a token that is too short');
+    for (const [name, partition, index] of (version === 1
+      ? []
+      : indexes) as readonly (readonly unknown[])[]) {
+      if (typeof name !== 'string' || !isCount(partition) || !isCount(index))
+        throw new TypeError('an index of the token');
+      this.observeIndex(name, partition, index);
+    }
     for (const [name, evicted, weakest] of namespaces) {
       if (typeof name !== 'string' || typeof evicted !== 'boolean' || typeof weakest !== 'number')
         throw new TypeError('a namespace of the token');
@@ -161,4 +193,8 @@ export class ClientSession implements Session {
       this.observe(name, key, context, gone !== true);
     }
   }
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }

@@ -25,7 +25,11 @@ import type {
 } from './api.js';
 import { contextToken } from './call-options.js';
 import { decodeWith, encodeWith } from './codec.js';
-import { explained, publicContext, type Found, type KeyCalls, type WriteContent } from './key-calls.js';
+import type { Found } from './call-scope.js';
+import { explained, publicContext } from './key-calls.js';
+import type { ChangeContent, KeyCalls, PutContent } from './key-calls.js';
+
+type WriteContent = PutContent | ChangeContent;
 
 /** What both kinds have in common. */
 class TypedCalls {
@@ -90,7 +94,15 @@ class TypedCalls {
 
   /** Throws `Unsupported` unless the namespace is of this kind. */
   #check(): void {
-    const { conflict } = this.calls.entry;
+    const { entry } = this.calls;
+    if (entry.strategy !== 'leaderless') {
+      throw new TrefoilError(
+        'Unsupported',
+        `namespace ${this.calls.name} is ${entry.strategy} and holds plain values: change them with update(), which loses nothing; ` +
+          `${this.#policy}() needs a leaderless namespace with conflict: ${this.#policy}`,
+      );
+    }
+    const { conflict } = entry;
     if (conflict === this.#policy) return;
     throw new TrefoilError(
       'Unsupported',

@@ -209,6 +209,12 @@ export const SDK_RECONNECT_MS_MAX = 1_000;
 /** Seeds that the SDK tries at a time while it has no map. */
 export const SEEDS_AT_ONCE = 3;
 
+/** Sessions with one replica group that a write opens, one after the other, when they turn out to have expired. */
+export const SESSION_REOPENS_MAX = 3;
+
+/** Times that one call follows an answer to the leader it names without a pause. */
+export const LEADER_REDIRECTS_AT_ONCE = 3;
+
 /** Rounds of read and write that one `update` makes before it gives up with `UpdateConflict`. */
 export const UPDATE_ROUNDS_MAX = 16;
 

@@ -27,8 +27,13 @@ interface Stored {
   readonly operation: string;
 }
 
+/** What the nodes of a world hold and do. */
+export interface NodeStore {
+  serve(request: ClientRequest, node: string): ClientResult | WireError;
+}
+
 /** What all nodes of a world hold: they are always in agreement. Policy `siblings`. */
-export class SharedStore {
+export class SharedStore implements NodeStore {
   readonly #keys = new Map<string, { siblings: Stored[]; dots: number; operations: Map<string, number> }>();
   readonly #map: ClusterMap;
 
@@ -134,11 +139,11 @@ export class ScriptedNode {
   /** Whether it welcomes clients of other clusters. */
   anyCluster = false;
   readonly connections = new Set<Connection>();
-  readonly #store: SharedStore;
+  readonly #store: NodeStore;
   readonly #runtime: ClientRuntime;
   #stop: (() => Promise<void>) | undefined;
 
-  constructor(id: string, map: ClusterMap, store: SharedStore, runtime: ClientRuntime) {
+  constructor(id: string, map: ClusterMap, store: NodeStore, runtime: ClientRuntime) {
     this.id = id;
     this.map = map;
     this.#store = store;
@@ -217,12 +222,12 @@ export class ScriptedNode {
       this.open--;
       connection.send(encodeFrame([{ type: 'response', id: request.id, result }]));
     };
-    if (reaction === 'serve') answer(this.#store.serve(request));
+    if (reaction === 'serve') answer(this.#store.serve(request, this.id));
     else if ('code' in reaction) answer(reaction);
     else if ('answerAfterMs' in reaction) {
-      const result = this.#store.serve(request);
+      const result = this.#store.serve(request, this.id);
       this.#runtime.timers.after(reaction.answerAfterMs, () => answer(result));
-    } else if (reaction.lose === 'answer') this.#store.serve(request);
+    } else if (reaction.lose === 'answer') this.#store.serve(request, this.id);
   }
 }
 

@@ -8,7 +8,7 @@ import type { ClientRuntime, Connection } from '../../src/runtime/runtime.js';
 import type { SimulatedNetwork } from '../../src/simulation/network.js';
 import type { Simulation } from '../../src/simulation/scheduler.js';
 import { SimulatedWorld } from '../../src/simulation/world.js';
-import { ScriptedNode, SharedStore, testMap } from './scripted-node.js';
+import { ScriptedNode, SharedStore, testMap, type NodeStore } from './scripted-node.js';
 
 /** The client's name in the network. */
 export const CLIENT = 'client';
@@ -31,7 +31,11 @@ export interface ScriptedWorld {
 }
 
 /** A world with one node for each of the map's, all of them started. */
-export async function scriptedWorld(map: ClusterMap = testMap(3), seed = 1): Promise<ScriptedWorld> {
+export async function scriptedWorld(
+  map: ClusterMap = testMap(3),
+  seed = 1,
+  store: NodeStore = new SharedStore(map),
+): Promise<ScriptedWorld> {
   const drain = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
   const world = new SimulatedWorld({ seed, drain });
   const { simulation, network } = world;
@@ -50,7 +54,6 @@ export async function scriptedWorld(map: ClusterMap = testMap(3), seed = 1): Pro
       },
     },
   };
-  const store = new SharedStore(map);
   const nodes: ScriptedNode[] = [];
   for (const { id } of map.nodes) {
     const node = new ScriptedNode(id, map, store, world.client(id));

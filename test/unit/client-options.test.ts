@@ -1,14 +1,27 @@
 import { describe, expect, test } from 'vitest';
 import {
-  checkLevel,
+  checkAck,
   checkLimit,
+  checkReadMode,
+  checkReadQuorum,
+  checkStalenessMs,
   checkTimeoutMs,
   checkTtlMs,
+  checkWriteQuorum,
   contextToken,
   parseSeed,
   raiseLevel,
+  writeContext,
+  writeVersion,
 } from '../../src/client/call-options.js';
+import type { LeaderFollowerNamespace, LeaderlessNamespace } from '../../src/cluster/cluster-map.js';
+import { encodeLeaderContext } from '../../src/protocol/leader-context-codec.js';
+import { ledMap } from '../support/led-store.js';
+import { testMap } from '../support/scripted-node.js';
 import { CONTEXT_BYTES_MAX, REQUEST_TIMEOUT_MS_MAX } from '../../src/core/limits.js';
+
+const leaderless = testMap(3).namespaces[0] as LeaderlessNamespace;
+const led = ledMap(3).namespaces[0] as LeaderFollowerNamespace;
 
 const refused = (code: string): unknown => expect.objectContaining({ code });
 
@@ -30,11 +43,64 @@ describe('seeds', () => {
 });
 
 test('levels: names, and numbers from 1 to N', () => {
-  expect(checkLevel('read', undefined, 3)).toBeNull();
-  expect(checkLevel('read', 'all', 3)).toBe('all');
-  expect(checkLevel('write', 3, 3)).toBe(3);
+  expect(checkReadQuorum({}, leaderless)).toBeNull();
+  expect(checkReadQuorum({ read: 'all' }, leaderless)).toBe('all');
+  expect(checkWriteQuorum({ write: 3 }, leaderless)).toBe(3);
   for (const level of [0, 4, 1.5, NaN, 'most' as 'all'])
-    expect(() => checkLevel('write', level, 3)).toThrow(/write is .*1 to 3/);
+    expect(() => checkWriteQuorum({ write: level }, leaderless)).toThrow(/write is .*1 to 3/);
+});
+
+test('what is for the other strategy is refused, with what to use instead', () => {
+  expect(() => checkReadQuorum({ read: 'linearizable' }, leaderless)).toThrow(
+    "read is linearizable: it must be 'one', 'quorum', 'all' or a number from 1 to 3, since namespace photos is leaderless",
+  );
+  expect(() => checkReadQuorum({ maxStalenessMs: 5 }, leaderless)).toThrow('ask more replicas (read)');
+  expect(() => checkWriteQuorum({ ack: 'all' }, leaderless)).toThrow('use write');
+  expect(() => checkReadMode({ read: 'quorum' }, led)).toThrow(
+    "read is quorum: it must be 'linearizable', 'session' or 'follower', since namespace photos is leader-follower",
+  );
+  expect(() => checkAck({ write: 'all' }, led, false)).toThrow('use ack');
+  expect(() => writeContext('k', { ifVersion: 1 }, leaderless)).toThrow(refused('Unsupported'));
+  expect(() => writeContext('k', { ifAbsent: true }, leaderless)).toThrow(refused('Unsupported'));
+});
+
+test('ack levels, and none of the leader alone where the result is needed', () => {
+  expect(checkAck({}, led, true)).toBeNull();
+  expect(checkAck({ ack: 'leader' }, led, false)).toBe('leader');
+  expect(checkAck({ ack: 'all' }, led, true)).toBe('all');
+  expect(() => checkAck({ ack: 'one' as 'all' }, led, false)).toThrow(/ack is one/);
+  expect(() => checkAck({ ack: 'leader' }, led, true)).toThrow(refused('BadRequest'));
+  expect(() => checkAck({}, { ...led, ack: 'leader' }, true)).toThrow('the level of namespace photos');
+  expect(checkAck({ ack: 'quorum' }, { ...led, ack: 'leader' }, true)).toBe('quorum');
+});
+
+test('a write has one condition at most, and it makes sense', () => {
+  const context = { key: 'k', token: encodeLeaderContext({ version: 7, index: 9 }) };
+  expect(writeVersion('k', {})).toBeNull();
+  expect(writeVersion('k', { context })).toBe(7);
+  expect(writeVersion('k', { ifVersion: 7 })).toBe(7);
+  expect(writeVersion('k', { ifAbsent: true })).toBe(0);
+  for (const both of [
+    { context, ifVersion: 7 },
+    { ifVersion: 0, ifAbsent: true as const },
+    { context, ifAbsent: true as const },
+    { ifVersion: -1 },
+    { ifVersion: 1.5 },
+    { ifAbsent: false as unknown as true },
+  ])
+    expect(() => writeVersion('k', both)).toThrow(refused('BadRequest'));
+  expect(() => writeVersion('k', { context: { key: 'k', token: new Uint8Array([1]) } })).toThrow(
+    refused('BadContext'),
+  );
+  expect(() => writeVersion('other', { context })).toThrow(refused('BadContext'));
+});
+
+test('read modes and bounds on staleness', () => {
+  expect(checkReadMode({}, led)).toBeNull();
+  expect(checkReadMode({ read: 'follower' }, led)).toBe('follower');
+  expect(checkStalenessMs(undefined)).toBe(0);
+  expect(checkStalenessMs(250)).toBe(250);
+  for (const ms of [0, -1, 1.5, NaN]) expect(() => checkStalenessMs(ms)).toThrow(refused('BadRequest'));
 });
 
 test('a level is raised to what is needed, and else left as it is', () => {

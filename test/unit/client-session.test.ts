@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { ClientSession } from '../../src/client/session.js';
 import type { LeaderlessNamespace, QuorumLevel } from '../../src/cluster/cluster-map.js';
+import { encodeValue } from '../../src/protocol/value-codec.js';
 import { TrefoilError } from '../../src/core/errors.js';
 import { incarnationId, namespaceName } from '../../src/core/ids.js';
 import { contextDominates, encodeContext } from '../../src/protocol/context-codec.js';
@@ -148,6 +149,34 @@ describe('the token', () => {
     (token) => {
       expect(() => ClientSession.fromToken(token)).toThrow(TrefoilError);
       expect(() => ClientSession.fromToken(token)).toThrow('session token');
+    },
+  );
+
+  test('carries how far the session has seen into each partition with a leader', () => {
+    const session = new ClientSession();
+    session.observeIndex('users', 3, 12);
+    session.observeIndex('users', 3, 7);
+    session.observeIndex('users', 0, 2 ** 40);
+    const copy = ClientSession.fromToken(session.token());
+    expect(copy.indexOf('users', 3)).toBe(12);
+    expect(copy.indexOf('users', 0)).toBe(2 ** 40);
+    expect(copy.indexOf('users', 1)).toBeUndefined();
+    expect(copy.indexOf('photos', 3)).toBeUndefined();
+  });
+
+  test('of the version before, which knew no leaders, is still read', () => {
+    const old = Buffer.from(
+      encodeValue([1, [['photos', true, 2]], [['photos', 'a', context('a', 1), false]]]),
+    );
+    const copy = ClientSession.fromToken(old.toString('base64url'));
+    expect(copy.contextOf('photos', 'a')).toEqual(context('a', 1));
+  });
+
+  test.each([[[['users', -1, 3]]], [[['users', 1, 1.5]]], [[[7, 1, 1]]], [undefined]])(
+    'refuses the indexes %j',
+    (indexes) => {
+      const token = Buffer.from(encodeValue([2, [], [], ...(indexes === undefined ? [] : [indexes])]));
+      expect(() => ClientSession.fromToken(token.toString('base64url'))).toThrow('session token');
     },
   );
 
