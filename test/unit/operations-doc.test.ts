@@ -64,7 +64,7 @@ describe('docs/operations.md', () => {
       ...replicas.map((text) => /gauges: \{([^}]+)\}/.exec(text)?.[1] ?? ''),
       /gauges\(\)[^]*?return \{([^}]+)\}/.exec(leaders)?.[1] ?? '',
     ].join('\n');
-    const names = [...new Set([...gauges.matchAll(/^\s+(\w+):/gm)].map(([, name]) => name as string))];
+    const names = [...new Set([...gauges.matchAll(/^\s+(\w+)[:,]/gm)].map(([, name]) => name as string))];
     expect(names.length).toBeGreaterThan(3);
     expect(namesUnder('gauge').sort()).toEqual(names.sort());
   });
