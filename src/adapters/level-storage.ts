@@ -3,20 +3,21 @@
  *
  * - Reads are `getSync`: some 3 us from memory, no promise and no thread. Writes are chained batches, which
  *   copy into native memory as they are filled, and take one thread hop and one fsync each.
- * - An iterator takes its snapshot when it is made, so a scan is consistent from the moment of the call.
+ * - An iterator takes its snapshot when it is made, so a scan is consistent from the moment of the call. A view is an explicit
+ *   snapshot, taken at once and without a thread; LevelDB itself closes those that are open when it closes.
  * - classic-level 3.0 keeps one buffer for the keys of `getSync`, and grows it only when a key fills it to
  *   the last byte. A key whose next character did not fit is cut short and looked up wrongly: a record
  *   would be absent that is there. The buffer is made large enough at the start, and longer keys go past it.
  *
  * The folder holds `level/` and `identity`; see `data-folder.ts`.
  */
-import type { AbstractChainedBatch, AbstractLevel } from 'abstract-level';
+import type { AbstractChainedBatch, AbstractLevel, AbstractSnapshot } from 'abstract-level';
 import { ClassicLevel } from 'classic-level';
 import { join } from 'node:path';
 import { TrefoilError } from '../core/errors.js';
 import { invariant } from '../core/invariant.js';
 import { KEY_BYTES_MAX } from '../core/limits.js';
-import type { Storage, StorageBatch, StorageEntry, StorageRange } from '../runtime/runtime.js';
+import type { Storage, StorageBatch, StorageEntry, StorageRange, StorageView } from '../runtime/runtime.js';
 import { openDataFolder, renewIdentity, FreeSpace } from './data-folder.js';
 import { droppedInRecovery, storageError } from './level-errors.js';
 
@@ -98,29 +99,16 @@ export class LevelStorage implements Storage {
     }
   }
 
-  async scan(range: StorageRange, limit: number, bytesMax: number): Promise<readonly StorageEntry[]> {
-    const found: StorageEntry[] = [];
-    if (limit <= 0) return found;
+  scan(range: StorageRange, limit: number, bytesMax: number): Promise<readonly StorageEntry[]> {
+    return scanLevel(this.#level, range, limit, bytesMax);
+  }
+
+  view(): StorageView {
     try {
-      const options = { ...range, limit, highWaterMarkBytes: Math.min(bytesMax, SCAN_CHUNK_BYTES) };
-      const iterator = this.#level.iterator(options);
-      try {
-        for (let bytes = 0; found.length < limit && bytes < bytesMax;) {
-          const entries = await iterator.nextv(Math.min(limit - found.length, SCAN_CHUNK_ENTRIES));
-          if (entries.length === 0) break;
-          for (const [key, value] of entries) {
-            if (bytes >= bytesMax) break;
-            found.push([key, value]);
-            bytes += Buffer.byteLength(key) + value.length;
-          }
-        }
-      } finally {
-        await iterator.close();
-      }
+      return new LevelView(this.#level, this.#level.snapshot());
     } catch (error) {
-      throw storageError(error, 'scan');
+      throw storageError(error, 'open a view');
     }
-    return found;
   }
 
   freeBytes(): number {
@@ -134,6 +122,74 @@ export class LevelStorage implements Storage {
     } catch (error) {
       throw storageError(error, 'close');
     }
+  }
+}
+
+/** Entries of a range from one state: that of the snapshot or, without one, of the call. */
+async function scanLevel(
+  level: ByteLevel,
+  range: StorageRange,
+  limit: number,
+  bytesMax: number,
+  snapshot?: AbstractSnapshot,
+): Promise<readonly StorageEntry[]> {
+  const found: StorageEntry[] = [];
+  if (limit <= 0) return found;
+  try {
+    const options = { ...range, limit, highWaterMarkBytes: Math.min(bytesMax, SCAN_CHUNK_BYTES) };
+    const iterator = level.iterator(snapshot === undefined ? options : { ...options, snapshot });
+    try {
+      for (let bytes = 0; found.length < limit && bytes < bytesMax;) {
+        const entries = await iterator.nextv(Math.min(limit - found.length, SCAN_CHUNK_ENTRIES));
+        if (entries.length === 0) break;
+        for (const [key, value] of entries) {
+          if (bytes >= bytesMax) break;
+          found.push([key, value]);
+          bytes += Buffer.byteLength(key) + value.length;
+        }
+      }
+    } finally {
+      await iterator.close();
+    }
+  } catch (error) {
+    throw storageError(error, 'scan');
+  }
+  return found;
+}
+
+/** An explicit snapshot. It refuses a scan between two steps once it is closed, so closing waits until the scans are over. */
+class LevelView implements StorageView {
+  readonly #level: ByteLevel;
+  readonly #snapshot: AbstractSnapshot;
+  readonly #scans = new Set<Promise<unknown>>();
+  #closing: Promise<void> | undefined;
+
+  constructor(level: ByteLevel, snapshot: AbstractSnapshot) {
+    this.#level = level;
+    this.#snapshot = snapshot;
+  }
+
+  async scan(range: StorageRange, limit: number, bytesMax: number): Promise<readonly StorageEntry[]> {
+    if (this.#closing !== undefined) {
+      throw new TrefoilError('StorageFailed', 'The view is closed.', { outcome: 'failed' });
+    }
+    const scanning = scanLevel(this.#level, range, limit, bytesMax, this.#snapshot);
+    this.#scans.add(scanning);
+    try {
+      return await scanning;
+    } finally {
+      this.#scans.delete(scanning);
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await Promise.allSettled(this.#scans);
+    await this.#snapshot.close();
   }
 }
 

@@ -244,3 +244,18 @@ export const APPEND_BYTES_MAX = 1024 * 1024;
 /** Messages and bytes of entries under way to one follower; more waits for its answers. */
 export const APPEND_MESSAGES_IN_FLIGHT_MAX = 64;
 export const APPEND_BYTES_IN_FLIGHT_MAX = 8 * 1024 * 1024;
+
+/** Writes of one replica group that are under way at once, and their bytes. One more is refused with `Overloaded`. */
+export const PROPOSALS_MAX = 4096;
+export const PROPOSED_BYTES_MAX = 32 * 1024 * 1024;
+
+// --- Leader-follower: sessions --------------------------------------------------------------------------
+
+/** How long a session may go unused, by its group's clock; then it ends, and its writes are refused with `SessionExpired`. */
+export const SESSION_IDLE_MS_MAX = 3_600_000;
+
+/** Sessions that one group knows; a new one ends the one that was unused longest. */
+export const SESSIONS_MAX = 4096;
+
+/** Results that a group keeps for one session: operations that the client has not said to be over. One more operation is refused. */
+export const SESSION_RESULTS_MAX = 1024;

@@ -9,6 +9,7 @@ import { TrefoilError } from '../core/errors.js';
 import { HybridClock } from '../core/hlc.js';
 import type { NodeId } from '../core/ids.js';
 import { CLOCK_SKEW_MS_MAX, DRAIN_MS_MAX, FREE_BYTES_MIN } from '../core/limits.js';
+import { leaderFollower } from '../replication/leader-follower/leader-follower.js';
 import { leaderless } from '../replication/leaderless/leaderless.js';
 import type { ReplicaPace, ReplicaSetup, StrategyDefinition } from '../replication/strategy.js';
 import type { Address, Listener, NodeRuntime, Storage } from '../runtime/runtime.js';
@@ -27,7 +28,10 @@ import { UpdateQueue } from './update-queue.js';
 /** How often a stopping node looks whether everything is written. */
 const DRAIN_POLL_MS = 5;
 
-const STRATEGIES: Readonly<Record<string, StrategyDefinition>> = { leaderless };
+const STRATEGIES: Readonly<Record<string, StrategyDefinition>> = {
+  leaderless,
+  'leader-follower': leaderFollower,
+};
 
 export interface NodeOptions {
   readonly runtime: NodeRuntime;
@@ -298,6 +302,7 @@ class TrefoilNode implements RunningNode {
       const cancel = timers.after(DRAIN_MS_MAX, () => finish(false));
       const check = (): void => {
         if (over) return;
+        this.#queue.hurry();
         if (this.#queue.idle) finish(true);
         else timers.after(DRAIN_POLL_MS, check);
       };

@@ -1,7 +1,8 @@
-/** One replica in the update queue: its state machine, and the timers and scans that belong to it. */
+/** One replica in the update queue: its state machine, and the timers, scans and views that belong to it. */
 import type { GroupId } from '../core/ids.js';
 import type { Effects, Replica, Turn } from '../replication/strategy.js';
 import type { Cancel, StorageRange } from '../runtime/runtime.js';
+import { KeptViews } from './kept-view.js';
 import type { Durability } from './minter.js';
 
 /** What stands before the keys of a group's replica in the store. */
@@ -26,6 +27,7 @@ export class ReplicaSlot {
    * So nothing leaves it until it is opened anew.
    */
   ahead = false;
+  readonly views = new KeptViews();
   readonly #timers = new Map<string, Cancel>();
   /** The latest scan of each name; an answer to an earlier one is dropped. */
   readonly #scans = new Map<string, number>();
@@ -79,6 +81,7 @@ export class ReplicaSlot {
     for (const cancel of this.#timers.values()) cancel();
     this.#timers.clear();
     this.#scans.clear();
+    this.views.closeAll();
     this.ahead = false;
     this.replica = undefined;
   }

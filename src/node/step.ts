@@ -13,8 +13,10 @@ import type { ClientResult, PeerMessage } from '../protocol/messages.js';
 import type { Effects, LocalRead, RequestHandle, Turn, WriteMark } from '../replication/strategy.js';
 import type { LogLevel, Random, StorageRange } from '../runtime/runtime.js';
 import { clockEntry } from './identity.js';
+import type { KeptView } from './kept-view.js';
 import type { Minter } from './minter.js';
 import type { ReplicaSlot } from './replica-slot.js';
+import type { ScanRequest } from './scans.js';
 import type { WritePipeline } from './write-pipeline.js';
 
 /** What a step asked for that leaves the replica. */
@@ -36,8 +38,9 @@ export interface StepWorld {
   readonly clockReservation: { untilMs: number };
   reachable(peer: NodeId): boolean;
   sendNow(slot: ReplicaSlot, peer: NodeId, message: PeerMessage): void;
+  replyNow(request: RequestHandle, result: ClientResult | TrefoilError): void;
   setTimer(slot: ReplicaSlot, timer: string, afterMs: number): void;
-  scan(slot: ReplicaSlot, scan: string, range: StorageRange, limit: number): void;
+  scan(slot: ReplicaSlot, request: ScanRequest): void;
   whenTurnEnds(slot: ReplicaSlot): void;
   endIncarnation(reason: string): void;
   count(metric: string, by: number): void;
@@ -50,6 +53,8 @@ export class Step implements Turn, Effects {
   readonly random: Random;
   readonly writesRefused: ErrorCode | null;
   readonly outputs: Output[] = [];
+  /** Views to be opened once the step is over. */
+  readonly views: KeptView[] = [];
   readonly #world: StepWorld;
   readonly #slot: ReplicaSlot;
   #waitsFor = 0;
@@ -165,6 +170,10 @@ export class Step implements Turn, Effects {
     this.outputs.push({ type: 'reply', request, result });
   }
 
+  replyEarly(request: RequestHandle, result: ClientResult | TrefoilError): void {
+    if (!this.#slot.ahead) this.#world.replyNow(request, result);
+  }
+
   setTimer(timer: string, afterMs: number): void {
     this.#world.setTimer(this.#slot, timer, afterMs);
   }
@@ -173,8 +182,16 @@ export class Step implements Turn, Effects {
     this.#slot.cancelTimer(timer);
   }
 
-  scan(scan: string, range: StorageRange, limit: number): void {
-    this.#world.scan(this.#slot, scan, range, limit);
+  scan(scan: string, range: StorageRange, limit: number, view?: string): void {
+    this.#world.scan(this.#slot, { scan, range, limit, view });
+  }
+
+  openView(view: string): void {
+    this.views.push(this.#slot.views.ask(view));
+  }
+
+  closeView(view: string): void {
+    this.#slot.views.close(view);
   }
 
   endIncarnation(reason: string): void {

@@ -13,14 +13,15 @@
 import { TrefoilError, type ErrorCode } from '../core/errors.js';
 import type { HybridClock } from '../core/hlc.js';
 import type { GroupId, NodeId } from '../core/ids.js';
-import { QUEUE_EVENTS_MAX, SCAN_PAGE_BYTES_MAX, STORAGE_RETRY_MS, TURN_EVENTS_MAX } from '../core/limits.js';
-import type { PeerMessage } from '../protocol/messages.js';
-import type { ReplicaEvent, ReplicaStatus } from '../replication/strategy.js';
-import type { LogLevel, Random, Storage, StorageEntry, StorageRange } from '../runtime/runtime.js';
+import { QUEUE_EVENTS_MAX, STORAGE_RETRY_MS, TURN_EVENTS_MAX } from '../core/limits.js';
+import type { ClientResult, PeerMessage } from '../protocol/messages.js';
+import type { ReplicaEvent, ReplicaStatus, RequestHandle } from '../replication/strategy.js';
+import type { LogLevel, Random, Storage } from '../runtime/runtime.js';
 import { freshIncarnations, incarnationsEntry } from './identity.js';
 import type { Minter } from './minter.js';
 import type { QueueSetup } from './queue-setup.js';
 import type { ReplicaSlot } from './replica-slot.js';
+import { openViews, scan, type ScanRequest, type ScanWorld } from './scans.js';
 import { Step, type Output, type StepWorld } from './step.js';
 import { WritePipeline } from './write-pipeline.js';
 
@@ -29,7 +30,7 @@ interface Queued {
   readonly event: ReplicaEvent;
 }
 
-export class UpdateQueue implements StepWorld {
+export class UpdateQueue implements StepWorld, ScanWorld {
   readonly #setup: QueueSetup;
   readonly #slots = new Map<GroupId, ReplicaSlot>();
   readonly clockReservation = { untilMs: 0 };
@@ -100,12 +101,12 @@ export class UpdateQueue implements StepWorld {
     if (slot === undefined) this.count('messages_for_others', 1);
     else if (this.#inbox.length >= QUEUE_EVENTS_MAX && event.type === 'message')
       this.count('messages_dropped', 1);
-    else this.#push(slot, event);
+    else this.push(slot, event);
   }
 
   /** Hands an event to every replica. */
   broadcast(event: ReplicaEvent): void {
-    for (const slot of this.#slots.values()) this.#push(slot, event);
+    for (const slot of this.#slots.values()) this.push(slot, event);
   }
 
   statuses(): ReplicaStatus[] {
@@ -145,23 +146,17 @@ export class UpdateQueue implements StepWorld {
     this.#setup.outputs.send(peer, slot.group, message);
   }
 
+  replyNow(request: RequestHandle, result: ClientResult | TrefoilError): void {
+    this.#setup.outputs.reply(request, result);
+  }
+
   setTimer(slot: ReplicaSlot, timer: string, afterMs: number): void {
-    const cancel = this.#setup.runtime.timers.after(afterMs, () =>
-      this.#push(slot, { type: 'timer', timer }),
-    );
+    const cancel = this.#setup.runtime.timers.after(afterMs, () => this.push(slot, { type: 'timer', timer }));
     slot.setTimer(timer, cancel);
   }
 
-  /** A scan sees what every step so far has written: it waits for the newest batch. */
-  scan(slot: ReplicaSlot, scan: string, range: StorageRange, limit: number): void {
-    const ticket = slot.beginScan(scan);
-    const stored = slot.storedRange(range);
-    this.pipeline.after(this.pipeline.newest, () => {
-      this.#storage.scan(stored, limit, SCAN_PAGE_BYTES_MAX).then(
-        (entries) => this.#scanned(slot, scan, ticket, entries, limit),
-        () => this.#scanned(slot, scan, ticket, undefined, limit),
-      );
-    });
+  scan(slot: ReplicaSlot, request: ScanRequest): void {
+    scan(this, slot, request);
   }
 
   whenTurnEnds(slot: ReplicaSlot): void {
@@ -188,7 +183,8 @@ export class UpdateQueue implements StepWorld {
 
   // --- Turns ---
 
-  #push(slot: ReplicaSlot, event: ReplicaEvent): void {
+  /** An event of the queue's own making: unlike those from outside it always finds room. */
+  push(slot: ReplicaSlot, event: ReplicaEvent): void {
     if (this.#stopped) return;
     this.#inbox.push({ slot, event });
     this.#askDrain();
@@ -280,6 +276,7 @@ export class UpdateQueue implements StepWorld {
   }
 
   #release(slot: ReplicaSlot, step: Step): void {
+    openViews(this, step.views);
     const { waitsFor, outputs } = step;
     if (outputs.length === 0 || waitsFor === null) return;
     if (waitsFor === 0) this.#emit(slot, outputs);
@@ -296,29 +293,10 @@ export class UpdateQueue implements StepWorld {
           this.#setup.outputs.reply(output.request, output.result);
           break;
         case 'durable':
-          this.#push(slot, output);
+          this.push(slot, output);
           break;
       }
     }
-  }
-
-  #scanned(
-    slot: ReplicaSlot,
-    scan: string,
-    ticket: number,
-    entries: readonly StorageEntry[] | undefined,
-    limit: number,
-  ): void {
-    if (!slot.endScan(scan, ticket)) return;
-    const found = entries ?? [];
-    let bytes = 0;
-    const own = found.map(([key, value]) => {
-      bytes += key.length + value.length;
-      return [key.slice(slot.prefix.length), value] as const;
-    });
-    // A page may end early for its bytes; asking once too often is harmless, missing a page is not.
-    const more = found.length >= limit || bytes >= SCAN_PAGE_BYTES_MAX / 2;
-    this.#push(slot, { type: 'scanned', scan, entries: own, more, damaged: entries === undefined });
   }
 
   // --- Failure of the storage ---

@@ -56,7 +56,7 @@ export class WritePipeline {
   readonly #handlers: PipelineHandlers;
   readonly #overlay = new Map<string, Overlaid>();
   #open: Batch | undefined;
-  /** Oldest first. All are urgent. */
+  /** Oldest first; urgent, all of them. */
   #sealed: Batch[] = [];
   #inFlight: Batch | undefined;
   #lastNumber = 0;
@@ -129,10 +129,9 @@ export class WritePipeline {
     }
   }
 
-  /** Nothing more goes into the open batch: what waits for it finds the store as it is now. */
+  /** Nothing more goes into the open batch, which leaves with the next flush: what waits for it finds the store as it is now. */
   seal(): void {
     if (this.#open === undefined) return;
-    this.#open.urgent = true;
     this.#sealed.push(this.#open);
     this.#open = undefined;
   }

@@ -45,7 +45,10 @@ export type ReplicaEvent =
   | { readonly type: 'peer-up'; readonly peer: NodeId }
   | { readonly type: 'peer-down'; readonly peer: NodeId }
   | { readonly type: 'map-changed'; readonly map: ClusterMap }
-  /** The answer to `effects.scan`. `damaged`: the store could not read the range; entries are then empty. */
+  /**
+   * The answer to `effects.scan`. `damaged`: the store could not read the range, or the view to read it from is not open (closed, replaced,
+   * or never opened); entries are then empty.
+   */
   | {
       readonly type: 'scanned';
       readonly scan: string;
@@ -118,6 +121,8 @@ export interface Effects {
   sendEarly(peer: NodeId, message: PeerMessage): void;
   /** Exactly one answer for each request, unless it was cancelled. */
   reply(request: RequestHandle, result: ClientResult | TrefoilError): void;
+  /** An answer that says nothing of this replica's disk: it leaves at once, as `sendEarly` does. */
+  replyEarly(request: RequestHandle, result: ClientResult | TrefoilError): void;
   /** Replaces a running timer of the same name. */
   setTimer(timer: string, afterMs: number): void;
   cancelTimer(timer: string): void;
@@ -132,10 +137,12 @@ export interface Effects {
     view?: string,
   ): void;
   /**
-   * Keeps the state of this replica's keys as it is after this step, lazy writes included, for scans under the name `view`.
-   * It costs disk space for as long as it is open; a view of the same name is replaced, and all end when the replica is opened anew.
+   * Keeps the state of this replica's keys as it is after this step, lazy writes included and later steps' not, for scans under the name `view`.
+   * Such scans may be asked for at once. It costs an fsync, since nothing more goes into the batch of this step, and disk space for as long
+   * as it is open; a view of the same name is replaced, and all end when the replica is opened anew.
    */
   openView(view: string): void;
+  /** Scans that are being read are answered, those that still wait for the view to open find it `damaged`. */
   closeView(view: string): void;
   /** This node's memory of what it minted may have a hole: it mints under a new incarnation from the next mint on. */
   endIncarnation(reason: string): void;

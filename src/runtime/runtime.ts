@@ -94,6 +94,14 @@ export interface StorageBatch {
   discard(): Promise<void>;
 }
 
+/** The store as it was at one moment. It costs disk space for as long as it is open: what was overwritten since cannot go. */
+export interface StorageView {
+  /** As `Storage.scan`, from the state of the view. Rejects with `StorageFailed` once the view or its store is closed. */
+  scan(range: StorageRange, limit: number, bytesMax: number): Promise<readonly StorageEntry[]>;
+  /** Gives it up; again does nothing. A scan that was asked for before is answered. */
+  close(): Promise<void>;
+}
+
 /** One ordered store. Only one open handle at a time. */
 export interface Storage {
   /** The value, or undefined. Throws `RecordCorrupt` where the store itself reports damage. The bytes belong to the caller. */
@@ -105,10 +113,16 @@ export interface Storage {
    * Rejects with `RecordCorrupt` where the store itself reports damage.
    */
   scan(range: StorageRange, limit: number, bytesMax: number): Promise<readonly StorageEntry[]>;
+  /**
+   * Keeps what is there now: every batch whose write has resolved and, of those under way, each whole or not at all.
+   * Throws `StorageFailed`, as once the store is closed.
+   */
+  view(): StorageView;
   /** Free space for more data, as last measured; Infinity where there is no bound. */
   freeBytes(): number;
   /** What names this copy of the data: it changes when the folder is copied or restored elsewhere. */
   readonly identity: string;
+  /** Finishes the writes that it was given. Closes views that are open. */
   close(): Promise<void>;
 }
 

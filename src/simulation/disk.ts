@@ -25,7 +25,7 @@ import { DiskFaults, type DiskFault, type DiskTimes } from './disk-faults.js';
 import { Journal, type JournalEntry } from './journal.js';
 import type { Range, SeededRandom } from './random.js';
 import { mixText, type Simulation } from './scheduler.js';
-import { SortedStore, type Change } from './sorted-store.js';
+import { SortedStore, type Change, type Entries, type StoreView } from './sorted-store.js';
 import { SimulatedStorage } from './storage.js';
 
 /** What becomes of batches that no fsync covered: a first part of them survives, none, or what a torn log gives. */
@@ -151,7 +151,7 @@ export class SimulatedDisk {
     if (value === undefined || value.length === 0) return false;
     const at = offset ?? this.#damageRandom.integer(value.length);
     flipBit(value, at * 8 + this.#damageRandom.integer(8));
-    this.#journal.store.apply([[key, value]]);
+    this.#journal.store.corrupt(key, value);
     return true;
   }
 
@@ -208,13 +208,26 @@ export class SimulatedDisk {
     return stored === undefined ? undefined : this.#faults.read(stored);
   }
 
-  /** Reads now, answers later: the answer is a snapshot of the call. */
-  scan(range: StorageRange, limit: number, bytesMax: number): Promise<readonly StorageEntry[]> {
+  view(): StoreView {
+    return this.#journal.store.view();
+  }
+
+  endView(view: StoreView): void {
+    this.#journal.store.endView(view);
+  }
+
+  /** Reads now, answers later: the answer is a snapshot of the call, or of the view that it is asked of. */
+  scan(
+    range: StorageRange,
+    limit: number,
+    bytesMax: number,
+    of: Entries = this.#journal.store,
+  ): Promise<readonly StorageEntry[]> {
     const found: StorageEntry[] = [];
     let bytes = 0;
     let damaged: string | undefined;
     if (limit > 0) {
-      for (const [key, value] of this.#journal.store.entries(range)) {
+      for (const [key, value] of of.entries(range)) {
         if (this.#faults.isDamaged(key)) damaged ??= key;
         found.push([key, this.#faults.read(value)]);
         bytes += key.length + value.length;

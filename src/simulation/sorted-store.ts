@@ -10,10 +10,17 @@ import { copyOf } from './bytes.js';
 /** A put, or with an undefined value a delete. */
 export type Change = readonly [key: string, value: Uint8Array | undefined];
 
-export class SortedStore {
+/** What can be scanned: a store, or a view of one. */
+export interface Entries {
+  entries(range: StorageRange): Iterable<StorageEntry>;
+}
+
+export class SortedStore implements Entries {
   #values = new Map<string, Uint8Array>();
   #keys: string[] = [];
   #bytes = 0;
+  /** They are told what a key held before it changes. */
+  readonly #views = new Set<StoreView>();
 
   /** Bytes of all keys and values, keys counted by characters. */
   get bytes(): number {
@@ -43,6 +50,22 @@ export class SortedStore {
     }
   }
 
+  /** Puts other bytes in place of a value, as a failing medium does: views that still share the value see it too. */
+  corrupt(key: string, value: Uint8Array): void {
+    this.#values.set(key, value);
+  }
+
+  /** The entries as they are now, kept by copying what changes later. To be given up with `endView`. */
+  view(): StoreView {
+    const view = new StoreView(this);
+    this.#views.add(view);
+    return view;
+  }
+
+  endView(view: StoreView): void {
+    this.#views.delete(view);
+  }
+
   /** An independent copy. */
   copy(): SortedStore {
     const copy = new SortedStore();
@@ -54,6 +77,7 @@ export class SortedStore {
 
   #set(key: string, value: Uint8Array | undefined): void {
     const before = this.#values.get(key);
+    for (const view of this.#views) view.changes(key, before);
     if (before !== undefined) this.#bytes -= key.length + before.length;
     if (value !== undefined) {
       this.#bytes += key.length + value.length;
@@ -82,5 +106,36 @@ export class SortedStore {
       else high = middle;
     }
     return low;
+  }
+}
+
+/** A store as it was: of each key that changed since, what it held then; all others are read where they are. */
+export class StoreView implements Entries {
+  readonly #store: SortedStore;
+  readonly #changed = new Set<string>();
+  readonly #before = new SortedStore();
+
+  constructor(store: SortedStore) {
+    this.#store = store;
+  }
+
+  /** For the store: a key that held `before` is about to change. Only the first time matters. */
+  changes(key: string, before: Uint8Array | undefined): void {
+    if (this.#changed.has(key)) return;
+    this.#changed.add(key);
+    this.#before.apply([[key, before]]);
+  }
+
+  /** Merges what is unchanged with what was there before, both in order. */
+  *entries(range: StorageRange): Generator<StorageEntry> {
+    const changed = this.#before.entries(range);
+    let next = changed.next();
+    for (const entry of this.#store.entries(range)) {
+      if (this.#changed.has(entry[0])) continue;
+      for (; next.done !== true && compareKeys(next.value[0], entry[0]) < 0; next = changed.next())
+        yield next.value;
+      yield entry;
+    }
+    for (; next.done !== true; next = changed.next()) yield next.value;
   }
 }

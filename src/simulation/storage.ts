@@ -4,8 +4,8 @@
  */
 import { TrefoilError } from '../core/errors.js';
 import { invariant } from '../core/invariant.js';
-import type { Storage, StorageBatch, StorageEntry, StorageRange } from '../runtime/runtime.js';
-import type { Change } from './sorted-store.js';
+import type { Storage, StorageBatch, StorageEntry, StorageRange, StorageView } from '../runtime/runtime.js';
+import type { Change, StoreView } from './sorted-store.js';
 import { copyOf } from './bytes.js';
 
 /** What a handle needs of the disk under it. */
@@ -13,7 +13,14 @@ export interface DiskAccess {
   readonly identity: string;
   freeBytes(): number;
   read(key: string): Uint8Array | undefined;
-  scan(range: StorageRange, limit: number, bytesMax: number): Promise<readonly StorageEntry[]>;
+  scan(
+    range: StorageRange,
+    limit: number,
+    bytesMax: number,
+    of?: StoreView,
+  ): Promise<readonly StorageEntry[]>;
+  view(): StoreView;
+  endView(view: StoreView): void;
   write(changes: readonly Change[], sync: boolean): Promise<void>;
   close(): Promise<void>;
 }
@@ -21,6 +28,7 @@ export interface DiskAccess {
 export class SimulatedStorage implements Storage {
   readonly identity: string;
   readonly #disk: DiskAccess;
+  readonly #views = new Set<StoreView>();
   #state: 'open' | 'closed' | 'dead' = 'open';
 
   constructor(disk: DiskAccess) {
@@ -41,6 +49,23 @@ export class SimulatedStorage implements Storage {
     return this.#whileAlive(() => this.#disk.scan(range, limit, bytesMax));
   }
 
+  view(): StorageView {
+    this.#assertOpen();
+    const view = this.#disk.view();
+    this.#views.add(view);
+    return {
+      scan: (range, limit, bytesMax) =>
+        this.#whileAlive(() => {
+          if (!this.#views.has(view)) throw closed('view');
+          return this.#disk.scan(range, limit, bytesMax, view);
+        }),
+      close: async () => {
+        if (this.#state === 'dead') return never();
+        this.#endView(view);
+      },
+    };
+  }
+
   freeBytes(): number {
     return this.#disk.freeBytes();
   }
@@ -49,12 +74,23 @@ export class SimulatedStorage implements Storage {
     if (this.#state === 'closed') return;
     const alive = this.#state === 'open';
     if (alive) this.#state = 'closed';
+    this.#endViews();
     await (alive ? this.#disk.close() : never<void>());
   }
 
   /** For the disk: the process is gone. */
   kill(): void {
     this.#state = 'dead';
+    this.#endViews();
+  }
+
+  #endView(view: StoreView): void {
+    this.#views.delete(view);
+    this.#disk.endView(view);
+  }
+
+  #endViews(): void {
+    for (const view of this.#views) this.#endView(view);
   }
 
   async #whileAlive<T>(act: () => Promise<T>): Promise<T> {
@@ -65,7 +101,7 @@ export class SimulatedStorage implements Storage {
 
   #assertOpen(): void {
     if (this.#state === 'open') return;
-    throw new TrefoilError('StorageFailed', 'The storage is closed.', { outcome: 'failed' });
+    throw closed('storage');
   }
 }
 
@@ -102,6 +138,10 @@ class SimulatedBatch implements StorageBatch {
   async discard(): Promise<void> {
     this.#used = true;
   }
+}
+
+function closed(what: string): TrefoilError {
+  return new TrefoilError('StorageFailed', `The ${what} is closed.`, { outcome: 'failed' });
 }
 
 function never<T>(): Promise<T> {

@@ -4,7 +4,7 @@
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { compareKeys } from '../../src/core/text-order.js';
-import type { Storage } from '../../src/runtime/runtime.js';
+import type { Storage, StorageView } from '../../src/runtime/runtime.js';
 
 export interface StorageWorld {
   /** Opens the one folder of this world. */
@@ -226,6 +226,122 @@ export function describeStorage(kind: StorageKind): void {
         expect(values).toHaveLength(600);
         expect(new Set(values).size).toBe(1);
         await world.settle(writing);
+      });
+    });
+
+    describe('a view', () => {
+      const entries = async (
+        view: StorageView,
+        range: Parameters<Storage['scan']>[0] = ALL,
+        limit = NO_LIMIT,
+        bytesMax = NO_LIMIT,
+      ): Promise<string[]> =>
+        (await world.settle(view.scan(range, limit, bytesMax))).map(([k, v]) => `${k}=${text(v) ?? ''}`);
+      const remove = async (...keys: string[]): Promise<void> => {
+        const batch = storage.batch();
+        for (const key of keys) batch.delete(key);
+        await world.settle(batch.write({ sync: true }));
+      };
+
+      it('keeps what was overwritten, deleted and not yet there', async () => {
+        await put({ b: '1', d: '1', f: '1', h: '1' });
+        const view = storage.view();
+        await put({ a: '2', d: '2', e: '2', z: '2' });
+        await remove('b', 'h', 'z');
+        await put({ b: '3' });
+        await remove('d');
+        expect(await entries(view)).toEqual(['b=1', 'd=1', 'f=1', 'h=1']);
+        expect(await scan(ALL)).toEqual(['a', 'b', 'e', 'f']);
+        await world.settle(view.close());
+      });
+
+      it('is scanned by ranges, limits and bytes like the store', async () => {
+        await put({
+          a: 'x'.repeat(1000),
+          b: 'x'.repeat(1000),
+          c: '1',
+          d: '1',
+          'e\u{10000}': '1',
+          'e\uff61': '1',
+        });
+        const view = storage.view();
+        await put({ a: '2', b: '2', d: '2', 'e\u{10000}': '2' });
+        expect(await entries(view, { gte: 'c', lt: 'e' })).toEqual(['c=1', 'd=1']);
+        expect(await entries(view, { gt: 'c', lt: 'd' })).toEqual([]);
+        expect(await entries(view, { gt: 'd', lt: 'f' })).toEqual(['e\uff61=1', 'e\u{10000}=1']);
+        expect(await entries(view, { gte: 'c', lt: 'f' }, 1)).toEqual(['c=1']);
+        expect(await entries(view, ALL, 0)).toEqual([]);
+        expect(await entries(view, ALL, 10, 1500)).toHaveLength(2);
+        await world.settle(view.close());
+      });
+
+      it('is of one moment however many scans it takes, and one among others', async () => {
+        const names = Array.from({ length: 600 }, (_, i) => `k${String(i).padStart(3, '0')}`);
+        const all = (value: string): Promise<void> =>
+          put(Object.fromEntries(names.map((name) => [name, value])));
+        await all('1');
+        const first = storage.view();
+        await all('2');
+        const second = storage.view();
+        await all('3');
+        for (const [view, value] of [
+          [first, '1'],
+          [second, '2'],
+        ] as const) {
+          const early = await entries(view, ALL, 300);
+          await remove(...names.slice(0, 450));
+          const late = await entries(view, { gt: 'k299', lt: 'l' });
+          expect([...early, ...late]).toEqual(names.map((name) => `${name}=${value}`));
+        }
+        await world.settle(first.close());
+        expect(await entries(second, ALL, 1)).toEqual(['k000=2']);
+        await world.settle(second.close());
+      });
+
+      it('has each batch under way whole or not at all', async () => {
+        await put({ a: '0', b: '0' });
+        const batch = storage.batch();
+        batch.put('a', bytes('1'));
+        batch.put('b', bytes('1'));
+        const writing = batch.write({ sync: true });
+        const view = storage.view();
+        await world.settle(writing);
+        expect(['a=0,b=0', 'a=1,b=1']).toContain((await entries(view)).join());
+        await world.settle(view.close());
+      });
+
+      it('answers what was asked before it closes, and then refuses', async () => {
+        const names = Array.from({ length: 1000 }, (_, i) => `k${String(i)}`);
+        await put(Object.fromEntries(names.map((name) => [name, 'x'.repeat(1000)])));
+        const view = storage.view();
+        const scanning = view.scan(ALL, NO_LIMIT, 10 * NO_LIMIT);
+        const closing = Promise.all([view.close(), view.close()]);
+        await expect(world.settle(view.scan(ALL, 1, 1))).rejects.toMatchObject({ code: 'StorageFailed' });
+        expect(await world.settle(scanning)).toHaveLength(1000);
+        await world.settle(closing);
+        await world.settle(view.close());
+        await expect(world.settle(view.scan(ALL, 1, 1))).rejects.toMatchObject({ code: 'StorageFailed' });
+        expect(await scan(ALL, 1)).toEqual(['k0']);
+      });
+
+      it('closes with its store, which opens no further one', async () => {
+        await put({ a: '1' });
+        const view = storage.view();
+        await world.settle(storage.close());
+        await expect(world.settle(view.scan(ALL, 1, 1))).rejects.toMatchObject({ code: 'StorageFailed' });
+        await world.settle(view.close());
+        expect(() => storage.view()).toThrow(expect.objectContaining({ code: 'StorageFailed' }) as Error);
+      });
+
+      it.runIf(kind.copies)('hands out bytes that are the caller’s own', async () => {
+        await put({ a: 'abc' });
+        const view = storage.view();
+        for (const [, value] of await world.settle(view.scan(ALL, 10, NO_LIMIT))) value.fill(0);
+        expect(await entries(view)).toEqual(['a=abc']);
+        await put({ a: 'new' });
+        for (const [, value] of await world.settle(view.scan(ALL, 10, NO_LIMIT))) value.fill(0);
+        expect(await entries(view)).toEqual(['a=abc']);
+        await world.settle(view.close());
       });
     });
 

@@ -129,6 +129,24 @@ describe('a simulated disk', () => {
       expect(() => old.get('a')).toThrow('closed');
     });
 
+    it('leaves nothing to a view of the process that died', async () => {
+      await written('a', '1');
+      const view = storage.view();
+      const settled: string[] = [];
+      const note = (name: string, promise: Promise<unknown>): void => {
+        void promise.finally(() => settled.push(name)).catch(() => undefined);
+      };
+      note('before', view.scan(ALL, 1, 1));
+      world.crash('n1');
+      note('after', view.scan(ALL, 1, 1));
+      note('close', view.close());
+      await restart();
+      await written('a', '2');
+      await world.simulation.runFor(1_000);
+      expect(settled).toEqual([]);
+      expect(read('a')).toBe('2');
+    });
+
     it('differs from an exit, after which the machine still has what was written', async () => {
       await written('a', '1', false);
       world.exit('n1');
@@ -207,6 +225,23 @@ describe('a simulated disk', () => {
       expect(storage.get('a')).toEqual(flipped);
       await written('a', 'new');
       expect(read('a')).toBe('new');
+    });
+
+    it('is seen by a view too, where that still shares the block', async () => {
+      await written('a', 'hello');
+      await written('b', 'hello');
+      const view = storage.view();
+      await written('b', 'there');
+      disk.flipByte('a');
+      disk.flipByte('b');
+      const found = await world.simulation.settle(view.scan(ALL, 10, 100));
+      const seen = Object.fromEntries(found.map(([key, value]) => [key, Buffer.from(value).toString()]));
+      expect(seen['a']).toBe(read('a'));
+      expect(seen['a']).not.toBe('hello');
+      expect(seen['b']).toBe('hello');
+      disk.damage('a');
+      const scanning = world.simulation.settle(view.scan(ALL, 10, 100));
+      await expect(scanning).rejects.toMatchObject({ code: 'RecordCorrupt' });
     });
 
     it('is reported by the store where its own check fails', async () => {

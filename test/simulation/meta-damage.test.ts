@@ -125,6 +125,7 @@ function failsBehindPossession(storage: Storage): Storage {
     get: (key) => storage.get(key),
     batch: () => storage.batch(),
     scan: (range, limit, bytesMax) => storage.scan(range, limit, bytesMax),
+    view: () => storage.view(),
     freeBytes: () => {
       throw new Error('the disk is gone');
     },

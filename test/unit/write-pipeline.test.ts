@@ -58,6 +58,7 @@ describe('WritePipeline', () => {
     return {
       get: (key) => storage.get(key),
       scan: (range, limit, bytesMax) => storage.scan(range, limit, bytesMax),
+      view: () => storage.view(),
       freeBytes: () => storage.freeBytes(),
       identity: storage.identity,
       close: () => storage.close(),
@@ -415,6 +416,7 @@ describe('WritePipeline', () => {
         pipeline.seal();
       }
       expect(pipeline.newest).toBe(3);
+      expect(pipeline.idle).toBe(false);
       pipeline.flush();
       await idle();
       expect(released).toEqual(['a', 'b', 'c']);

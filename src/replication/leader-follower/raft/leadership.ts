@@ -140,6 +140,12 @@ export class Leadership {
     return this.#log.termAt(this.#commit()) === this.term;
   }
 
+  /** The followers that have confirmed the latest round that was confirmed by a majority. */
+  takenPart(): NodeId[] {
+    const latest = this.#rounds.open === undefined ? this.#rounds.current : this.#rounds.current - 1;
+    return this.followers.filter((f) => f.counts && f.confirmedRound >= latest).map((f) => f.node);
+  }
+
   #confirm(): void {
     const round = this.#rounds.open;
     if (round === undefined) return;

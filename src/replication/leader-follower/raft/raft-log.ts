@@ -215,13 +215,13 @@ export class RaftLog {
   }
 
   /**
-   * Gives up entries up to `index` at most, whole segments only; they must be applied. At least one segment stays. Returns the
-   * first indexes of the segments that go from the disk.
+   * Gives up the oldest entries, up to `index` at most, until the log has `bytesMax` bytes or `segmentsMax` segments have gone. At least
+   * one segment stays. Returns the first indexes of the segments that go from the disk.
    */
-  compact(index: number): number[] {
+  compact(index: number, bytesMax = 0, segmentsMax = Infinity): number[] {
     const gone: number[] = [];
     let end = 0;
-    while (end < this.#held.length - 1) {
+    while (end < this.#held.length - 1 && end < segmentsMax && this.#bytes > bytesMax) {
       const { first, last, size } = this.#held[end] as Held;
       if (last > index) break;
       gone.push(first);

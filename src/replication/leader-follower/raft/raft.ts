@@ -287,6 +287,11 @@ export class Raft {
     return this.#leadership?.transfer(to, nowMs) ?? false;
   }
 
+  /** Campaigns before others do: for the replica that should lead, when the group begins. */
+  campaignSoon(): void {
+    this.#electionDueMs = -Infinity;
+  }
+
   /** This replica may vote and count from here on, at a group's first start. */
   formed(): void {
     this.#setHard({ ...this.#hard, standing: 'member' });

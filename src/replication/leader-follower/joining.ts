@@ -1,0 +1,75 @@
+/**
+ * How a group is formed, and how a replica finds out whether it was (docs/adr/0017).
+ *
+ *     fresh ──all others are fresh too──> member, who notes the life of each
+ *     fresh ──a member noted this very life──> member
+ *     fresh ──a member did not──> joining: this store has lost what the group had given it
+ *
+ * A joining replica is made a member by the leader (`admit`), never by itself.
+ */
+import type { NodeId } from '../../core/ids.js';
+import type { JoinAnswer, JoinQuery } from '../../protocol/leader-follower-messages.js';
+import type { StoredHardState } from '../../protocol/hard-state-codec.js';
+import type { Effects, Turn } from '../strategy.js';
+import type { GroupFacts } from './group-facts.js';
+import { JOIN_MS } from './tuning.js';
+
+export const JOIN = 'join';
+
+type Formed = StoredHardState['formed'];
+
+/** What a fresh replica has found out: a member, with what was noted; or one that has lost its data. */
+export type Joined =
+  { readonly type: 'member'; readonly formed: Formed } | { readonly type: 'joining' } | undefined;
+
+export class Joining {
+  readonly #facts: GroupFacts;
+  readonly #life: number;
+  /** The lives of those that said that they are fresh. */
+  readonly #fresh = new Map<NodeId, number>();
+
+  constructor(facts: GroupFacts, life: number) {
+    this.#facts = facts;
+    this.#life = life;
+  }
+
+  /** Asks the others; again every `JOIN_MS` until it is known. */
+  ask(turn: Turn, effects: Effects): Joined {
+    effects.setTimer(JOIN, JOIN_MS);
+    const query: JoinQuery = { type: 'join-query', life: this.#life };
+    for (const peer of this.#facts.peers) if (turn.reachable(peer)) effects.send(peer, query);
+    return this.#formedByAll();
+  }
+
+  answered(from: NodeId, answer: JoinAnswer): Joined {
+    if (answer.asked !== this.#life) return undefined;
+    switch (answer.state) {
+      case 'fresh':
+        this.#fresh.set(from, answer.life);
+        return this.#formedByAll();
+      case 'joining':
+        this.#fresh.delete(from);
+        return undefined;
+      case 'member': {
+        const noted = answer.formed.some(([node, life]) => node === this.#facts.self && life === this.#life);
+        return noted ? { type: 'member', formed: answer.formed } : { type: 'joining' };
+      }
+    }
+  }
+
+  /** A peer that went away may come back without its memory. */
+  peerDown(peer: NodeId): void {
+    this.#fresh.delete(peer);
+  }
+
+  #formedByAll(): Joined {
+    const { peers, self } = this.#facts;
+    if (peers.some((peer) => !this.#fresh.has(peer))) return undefined;
+    return { type: 'member', formed: [[self, this.#life], ...this.#fresh] };
+  }
+}
+
+export function joinAnswer(hard: StoredHardState, { life: asked }: JoinQuery): JoinAnswer {
+  const { life, standing: state, formed } = hard;
+  return { type: 'join-answer', asked, life, state, formed };
+}

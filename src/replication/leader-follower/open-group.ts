@@ -1,0 +1,509 @@
+/**
+ * A replica of a leader-follower group that knows what it knew: the core, the state, and everything between them and the world.
+ *
+ *     events ──> core, writes, reads, snapshots ──end of the turn──> apply ──> propose ──> write and send ──> answer
+ *
+ * A turn's events only gather; `endTurn` does what they ask for, once. Its order matters: what is committed is applied before reads look
+ * at it, and entries are proposed before the core makes its messages, so that they leave together.
+ */
+import { TrefoilError } from '../../core/errors.js';
+import type { HlcTime } from '../../core/hlc.js';
+import type { NodeId } from '../../core/ids.js';
+import { encodeLogBase } from '../../protocol/hard-state-codec.js';
+import { logKey, type Command, type LogEntry } from '../../protocol/log-codec.js';
+import type {
+  AppendEntries,
+  InstallSnapshot,
+  LeaderFollowerMessage,
+} from '../../protocol/leader-follower-messages.js';
+import type { ClientOperation, ReadLag } from '../../protocol/messages.js';
+import type { Effects, ReplicaEvent, Turn } from '../strategy.js';
+import { Applier } from './applier.js';
+import { CLEAN, Cleaner } from './cleaner.js';
+import { DurableLog } from './durable-log.js';
+import type { GroupFacts } from './group-facts.js';
+import { JOIN, joinAnswer, Joining, type Joined } from './joining.js';
+import { FETCH, LogReader } from './log-reader.js';
+import { LOG_BASE_KEY, type Opened, type Scanned } from './opening.js';
+import type { Leadership } from './raft/leadership.js';
+import { Raft, type Role } from './raft/raft.js';
+import type { RaftLog } from './raft/raft-log.js';
+import { notLeader, READ, Reads, type ReadHost } from './reads.js';
+import { SnapshotReceiver } from './snapshot-receiver.js';
+import { SNAPSHOT, SnapshotSender } from './snapshot-sender.js';
+import type { ApplyResult, StateMachine } from './state-machine.js';
+import { segmentsOf, STORED_SEGMENTS } from './stored-segments.js';
+import {
+  COMPACT_SEGMENTS_MAX,
+  COMPACT_TO,
+  ELECTION_MS,
+  HEARTBEATS_PER_ELECTION,
+  LOG_CACHE_BYTES,
+  SWEEP_MS,
+} from './tuning.js';
+import { BALANCE, EXPIRE, Upkeep } from './upkeep.js';
+import { Writes } from './writes.js';
+
+const TICK = 'tick';
+const SWEEP = 'sweep';
+
+type Request = Extract<ReplicaEvent, { readonly type: 'request' }>;
+
+export class OpenGroup implements ReadHost {
+  readonly #facts: GroupFacts;
+  readonly #log: RaftLog;
+  readonly #raft: Raft;
+  readonly #durable: DurableLog;
+  readonly #applier: Applier;
+  readonly #writes: Writes;
+  readonly #reads: Reads;
+  readonly #logReader: LogReader;
+  readonly #sender: SnapshotSender;
+  readonly #receiver = new SnapshotReceiver();
+  readonly #cleaner = new Cleaner();
+  readonly #upkeep: Upkeep;
+  #joining: Joining | undefined;
+  #state: StateMachine;
+  /** What the next entries of this leader's own tell, beside clients' writes. */
+  #own: Command[] = [];
+  /** The leadership under which clients' requests were taken. */
+  #led: Leadership | undefined;
+  /** The time of the latest entry that this leader has made or found. */
+  #lastHlc: HlcTime = 0;
+  /** What a leader has said to be committed, and when this replica last had applied all of that. */
+  #leaderCommit = 0;
+  #freshMs: number;
+  #tickAtMs = Infinity;
+  #sweeping = false;
+  #damage: string | null = null;
+
+  constructor(facts: GroupFacts, opened: Opened, electionMs = ELECTION_MS, turn: Turn, effects: Effects) {
+    const { hard, log, state } = opened;
+    this.#facts = facts;
+    this.#log = log;
+    this.#state = state;
+    this.#freshMs = turn.monotonicMs;
+    this.#durable = new DurableLog(hard);
+    this.#applier = new Applier(log);
+    this.#writes = new Writes(facts);
+    this.#reads = new Reads(facts, this);
+    this.#logReader = new LogReader(log);
+    this.#upkeep = new Upkeep(facts);
+    this.#raft = this.#newRaft(opened, electionMs, turn);
+    this.#sender = new SnapshotSender({
+      term: () => this.#raft.term,
+      ended: (peer, index, nowMs) => this.#raft.snapshotEnded(peer, index, nowMs),
+      damaged: (what) => this.damaged(what),
+    });
+    if (hard.standing === 'fresh') this.#joining = new Joining(facts, hard.life);
+    if (this.#joining !== undefined) this.#joined(this.#joining.ask(turn, effects), effects);
+    this.#cleaner.begin([state.generation], effects);
+    effects.whenTurnEnds();
+  }
+
+  /** Why this replica's memory can be relied on no more; null while it can. */
+  get damage(): string | null {
+    return this.#damage;
+  }
+
+  get durable(): DurableLog {
+    return this.#durable;
+  }
+
+  // --- What reads need ---------------------------------------------------------------------------------------
+
+  get state(): StateMachine {
+    return this.#state;
+  }
+
+  get leadership(): Leadership | undefined {
+    return this.#raft.leadership;
+  }
+
+  get leader(): NodeId | null {
+    return this.#raft.leader;
+  }
+
+  lag(turn: Turn): ReadLag | null {
+    if (this.#raft.leadership !== undefined) return null;
+    const entries = Math.max(0, this.#leaderCommit - this.#state.appliedIndex);
+    return { entries, ms: Math.max(0, turn.monotonicMs - this.#freshMs) };
+  }
+
+  moveClock(): void {
+    if (!this.#own.some(({ type }) => type === 'tick')) this.#own.push({ type: 'tick' });
+  }
+
+  wakeLeader(effects: Effects): void {
+    const { leader, term } = this.#raft;
+    if (leader !== null && leader !== this.#facts.self) effects.send(leader, { type: 'wake', term });
+  }
+
+  damaged(what: string): void {
+    this.#damage ??= what;
+  }
+
+  // --- Events ------------------------------------------------------------------------------------------------
+
+  step(event: ReplicaEvent, turn: Turn, effects: Effects): void {
+    if (event.type === 'turn-end') return this.#endTurn(turn, effects);
+    effects.whenTurnEnds();
+    switch (event.type) {
+      case 'request':
+        this.#request(event, turn, effects);
+        return;
+      case 'cancelled':
+        this.#reads.cancel(event.request);
+        return;
+      case 'message':
+        this.#message(event.from, event.message as LeaderFollowerMessage, turn, effects);
+        return;
+      case 'timer':
+        this.#timer(event.timer, turn, effects);
+        return;
+      case 'durable': {
+        const through = this.#durable.durable(event.token);
+        if (through !== undefined) this.#raft.persisted(through);
+        return;
+      }
+      case 'peer-up':
+        if (!this.#facts.peers.includes(event.peer)) return;
+        this.#raft.peerUp(event.peer, turn.monotonicMs);
+        if (this.#joining !== undefined) this.#joined(this.#joining.ask(turn, effects), effects);
+        return;
+      case 'peer-down':
+        this.#joining?.peerDown(event.peer);
+        this.#raft.peerDown(event.peer, turn.monotonicMs);
+        return;
+      case 'scanned':
+        this.#scanned(event, turn, effects);
+        return;
+      case 'map-changed':
+        return;
+    }
+  }
+
+  /** Fails everything that waits: this replica's memory is given up, or the node's store. */
+  abandon(error: TrefoilError, effects: Effects): void {
+    this.#sender.stop(effects);
+    this.#upkeep.end(effects);
+    this.#writes.deposed(null, effects);
+    this.#reads.deposed(null, effects);
+    this.#reads.abandon(error, effects);
+  }
+
+  gauges(): Readonly<Record<string, number>> {
+    const { role, term, commit, quiet, leadership } = this.#raft;
+    const matches = leadership?.followers.filter((f) => f.votes).map((f) => f.match) ?? [];
+    return {
+      leads: role === 'leader' ? 1 : 0,
+      joining: this.#durable.hard.standing === 'member' ? 0 : 1,
+      quiet: quiet ? 1 : 0,
+      term,
+      commitIndex: commit,
+      appliedIndex: this.#state.appliedIndex,
+      logBytes: this.#log.bytes,
+      lagEntries: matches.length === 0 ? 0 : this.#log.last.index - Math.min(...matches),
+      openWrites: this.#writes.size,
+      openReads: this.#reads.size,
+      sessions: this.#state.sessions,
+      snapshotsSending: this.#sender.size,
+    };
+  }
+
+  #request(event: Request, turn: Turn, effects: Effects): void {
+    try {
+      this.#take(event, event.operation, turn, effects);
+    } catch (error) {
+      if (!(error instanceof TrefoilError)) throw error;
+      effects.replyEarly(event.request, error);
+    }
+  }
+
+  #take(event: Request, operation: Request['operation'], turn: Turn, effects: Effects): void {
+    switch (operation.type) {
+      case 'get':
+      case 'scan':
+        if (this.#raft.standing === 'joining') throw this.#refilling();
+        return this.#reads.begin({ ...event, operation }, turn, effects);
+      case 'put':
+      case 'put-all':
+      case 'open-session': {
+        const { leadership } = this.#raft;
+        if (leadership === undefined) throw notLeader(this.#facts, this.#raft.leader);
+        if (turn.writesRefused !== null)
+          throw new TrefoilError(turn.writesRefused, `node ${this.#facts.self} takes no writes now`);
+        if (leadership.transferring)
+          throw new TrefoilError('NoLeader', `${this.#facts.group} is being handed to another leader`);
+        return this.#writes.begin({ ...event, operation }, turn);
+      }
+      case 'change':
+        throw unsupported(operation, this.#facts);
+    }
+  }
+
+  #message(from: NodeId, message: LeaderFollowerMessage, turn: Turn, effects: Effects): void {
+    if (!this.#facts.peers.includes(from))
+      throw new TrefoilError('BadRequest', `${from} holds no replica of ${this.#facts.group}`);
+    switch (message.type) {
+      case 'install-snapshot':
+        return this.#install(from, message, turn, effects);
+      case 'install-snapshot-result':
+        return this.#sender.result(from, message, turn, effects);
+      case 'join-query':
+        this.#raft.leadership?.wake(turn.monotonicMs);
+        return this.#durable.sendDurably(from, joinAnswer(this.#durable.hard, message), effects);
+      case 'join-answer':
+        return this.#joined(this.#joining?.answered(from, message), effects);
+      case 'append-entries':
+        return this.#append(from, message, turn);
+      default:
+        return this.#raft.step(from, message, turn.monotonicMs);
+    }
+  }
+
+  #append(from: NodeId, message: AppendEntries, turn: Turn): void {
+    // A disk that takes no writes gets none: the leader hears that this replica lives, and that it does not follow.
+    const taken = turn.writesRefused === null ? message : { ...message, segments: [] };
+    this.#raft.step(from, taken, turn.monotonicMs);
+    if (this.#raft.leader === from) this.#leaderCommit = Math.max(this.#leaderCommit, message.commit);
+  }
+
+  #timer(timer: string, turn: Turn, effects: Effects): void {
+    switch (timer) {
+      case TICK:
+        this.#tickAtMs = Infinity;
+        this.#raft.tick(turn.monotonicMs);
+        return;
+      case SWEEP:
+        this.#sweeping = false;
+        this.#writes.sweep(turn.monotonicMs, effects);
+        this.#reads.sweep(turn.monotonicMs, effects);
+        this.#reads.advance([], turn, effects);
+        this.#sender.sweep(turn, effects);
+        return;
+      case JOIN:
+        if (this.#joining !== undefined) this.#joined(this.#joining.ask(turn, effects), effects);
+        return;
+      case BALANCE:
+        if (this.#led !== undefined) this.#upkeep.balance(this.#raft, turn, effects);
+        return;
+      case EXPIRE:
+        if (this.#led !== undefined) this.#upkeep.search(this.#state, this.#applier.seenExpiring, effects);
+        return;
+    }
+  }
+
+  #scanned(event: Scanned, turn: Turn, effects: Effects): void {
+    if (event.scan.startsWith(READ)) return this.#reads.scanned(event, turn, effects);
+    if (event.scan.startsWith(SNAPSHOT)) return this.#sender.scanned(event, turn, effects);
+    if (event.scan === CLEAN) return this.#cleaner.scanned(event, effects);
+    if (event.scan === EXPIRE) {
+      if (this.#led !== undefined) this.#own.push(...this.#upkeep.scanned(event, this.#state, effects));
+      return;
+    }
+    if (!event.scan.startsWith(FETCH)) return;
+    const fetched = this.#logReader.scanned(event);
+    if (fetched === 'damaged') return this.damaged('a segment of the log');
+    if (fetched !== undefined) this.#raft.fetched(fetched.peer, fetched.from, fetched.segments);
+  }
+
+  // --- Joining and snapshots -----------------------------------------------------------------------------------
+
+  #joined(joined: Joined, effects: Effects): void {
+    if (joined === undefined) return;
+    this.#joining = undefined;
+    effects.cancelTimer(JOIN);
+    const { type: standing } = joined;
+    this.#durable.changeStanding({ standing, formed: standing === 'member' ? joined.formed : [] }, effects);
+    if (standing === 'joining') {
+      effects.log('warn', 'this store is empty, and its group is not: it is being refilled', {
+        group: this.#facts.group,
+      });
+      return;
+    }
+    this.#raft.formed();
+    if (this.#facts.replicas[0] === this.#facts.self) this.#raft.campaignSoon();
+  }
+
+  #install(from: NodeId, piece: InstallSnapshot, turn: Turn, effects: Effects): void {
+    if (turn.writesRefused !== null || !this.#raft.heardLeader(from, piece.term, turn.monotonicMs)) return;
+    const { snapshot, index } = piece;
+    if (index <= Math.min(this.#state.appliedIndex, this.#log.stable))
+      return this.#answerPiece(from, snapshot, 'installed', piece.after, effects);
+    const { received, installed } = this.#receiver.take(from, piece, this.#state, turn, effects);
+    this.#cleaner.keep(this.#receiver.generation);
+    if (installed === undefined) return this.#answerPiece(from, snapshot, 'wanted', received, effects);
+    for (const first of this.#raft.installed(installed.position)) effects.delete(logKey(first));
+    this.#state = installed.state;
+    this.#durable.replacedState(effects);
+    this.#cleaner.begin([installed.state.generation], effects);
+    effects.count('snapshots_installed');
+    this.#answerPiece(from, snapshot, 'installed', received, effects);
+  }
+
+  #answerPiece(
+    to: NodeId,
+    snapshot: number,
+    status: 'wanted' | 'installed',
+    received: string,
+    effects: Effects,
+  ): void {
+    const { life } = this.#durable.hard;
+    const { term } = this.#raft;
+    this.#durable.sendDurably(
+      to,
+      { type: 'install-snapshot-result', term, life, snapshot, received, status },
+      effects,
+    );
+  }
+
+  #refilling(): TrefoilError {
+    const { self, group } = this.#facts;
+    return new TrefoilError(
+      'ReplicasRefilling',
+      `node ${self} is being refilled and cannot answer for ${group}`,
+    );
+  }
+
+  // --- The end of a turn -----------------------------------------------------------------------------------------
+
+  #endTurn(turn: Turn, effects: Effects): void {
+    this.#apply(turn, effects);
+    this.#noteLeadership(turn, effects);
+    this.#propose(turn);
+    const ready = this.#raft.ready(turn.monotonicMs);
+    this.#durable.execute(ready, turn, effects);
+    for (const wanted of ready.fetches) this.#logReader.begin(wanted, effects);
+    for (const peer of ready.snapshots) this.#sender.begin(peer, this.#state, turn, effects);
+    this.#answer(turn, effects);
+    this.#trimLog(effects);
+    this.#armTimers(turn, effects);
+  }
+
+  #apply(turn: Turn, effects: Effects): void {
+    const { commit } = this.#raft;
+    if (commit > this.#state.appliedIndex) {
+      const { leadership } = this.#raft;
+      const done = (entry: LogEntry, result: ApplyResult): void => {
+        this.#writes.applied(entry.index, result, leadership, effects);
+      };
+      const rest = this.#applier.apply(commit, this.#state, turn, effects, done);
+      turn.observe(this.#state.clock);
+      this.#state.flush(effects);
+      if (rest === 'damaged') this.damaged('a value that an entry depends on');
+      if (rest === 'more') effects.whenTurnEnds();
+    }
+    if (this.#state.appliedIndex >= this.#leaderCommit)
+      this.#freshMs = Math.max(this.#freshMs, this.#raft.leaderHeardMs);
+  }
+
+  /** A leadership began or ended since the last turn. */
+  #noteLeadership(turn: Turn, effects: Effects): void {
+    const { leadership, leader, term } = this.#raft;
+    if (leadership === this.#led) return;
+    if (this.#led !== undefined) {
+      this.#writes.deposed(leader, effects);
+      this.#reads.deposed(leader, effects);
+      this.#sender.stop(effects);
+      this.#upkeep.end(effects);
+      this.#own = [];
+      effects.log('info', 'leads no more', { group: this.#facts.group, term, leader });
+    }
+    this.#led = leadership;
+    if (leadership === undefined) return;
+    // The first entry of a term commits what earlier terms have left (paper, 8).
+    this.#own = [{ type: 'noop' }];
+    this.#lastHlc = this.#applier.lastHlc(this.#state.clock);
+    this.#upkeep.begin(turn, effects);
+    effects.count('elections_won');
+    effects.log('info', 'leads', { group: this.#facts.group, term: leadership.term });
+  }
+
+  #propose(turn: Turn): void {
+    if (this.#led === undefined || (this.#own.length === 0 && !this.#writes.hasQueued)) return;
+    const entries = this.#writes.take(
+      this.#log.last.index + 1,
+      this.#raft.term,
+      () => this.#tick(turn),
+      this.#own,
+    );
+    this.#own = [];
+    for (const [segment, own] of segmentsOf(entries)) {
+      this.#applier.know(segment, own);
+      this.#raft.propose(segment, turn.monotonicMs);
+    }
+  }
+
+  #tick(turn: Turn): HlcTime {
+    this.#lastHlc = turn.tick(this.#lastHlc);
+    return this.#lastHlc;
+  }
+
+  #answer(turn: Turn, effects: Effects): void {
+    const { leadership } = this.#raft;
+    const confirmed = leadership?.takeConfirmed() ?? [];
+    this.#reads.advance(confirmed, turn, effects);
+    if (leadership !== undefined) this.#writes.advance(leadership, this.#log.stable, effects);
+    // A read may have asked for an entry.
+    if (this.#own.length > 0) effects.whenTurnEnds();
+  }
+
+  #trimLog(effects: Effects): void {
+    this.#log.forget(this.#state.appliedIndex, LOG_CACHE_BYTES);
+    const { logBytes } = this.#facts.namespace;
+    if (this.#log.bytes <= logBytes) return;
+    const gone = this.#log.compact(this.#state.appliedIndex, logBytes * COMPACT_TO, COMPACT_SEGMENTS_MAX);
+    if (gone.length === 0) return;
+    for (const first of gone) effects.deleteLazily(logKey(first));
+    effects.putLazily(LOG_BASE_KEY, encodeLogBase(this.#log.base));
+    effects.count('log_compactions');
+  }
+
+  #armTimers(turn: Turn, effects: Effects): void {
+    const { dueMs } = this.#raft;
+    if (dueMs < this.#tickAtMs) {
+      this.#tickAtMs = dueMs;
+      effects.setTimer(TICK, Math.max(1, Math.ceil(dueMs - turn.monotonicMs)));
+    }
+    if (this.#sweeping || this.#writes.size + this.#reads.size + this.#sender.size === 0) return;
+    this.#sweeping = true;
+    effects.setTimer(SWEEP, SWEEP_MS);
+  }
+
+  #newRaft({ hard, log, state }: Opened, electionMs: number, turn: Turn): Raft {
+    const { self, replicas, peers, namespace } = this.#facts;
+    const { term, votedFor, standing, life } = hard;
+    const raft = new Raft(
+      {
+        self,
+        voters: replicas,
+        learners: [],
+        electionMs,
+        heartbeatMs: electionMs / HEARTBEATS_PER_ELECTION,
+        clockBoundMs: namespace.clockBoundMs,
+        codec: STORED_SEGMENTS,
+        random: turn.random,
+      },
+      {
+        hard: { term, votedFor, standing: standing === 'member' ? 'member' : 'joining' },
+        log,
+        commit: state.appliedIndex,
+        life,
+      },
+      turn.monotonicMs,
+    );
+    for (const peer of peers) if (!turn.reachable(peer)) raft.peerDown(peer, turn.monotonicMs);
+    return raft;
+  }
+}
+
+function unsupported(operation: ClientOperation, { namespace, group }: GroupFacts): TrefoilError {
+  void group;
+  return new TrefoilError(
+    'Unsupported',
+    `${operation.type} needs conflict: counter or set, and ${namespace.name} is leader-follower: use update, which is atomic there`,
+  );
+}
+
+export type { Role };

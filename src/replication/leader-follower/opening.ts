@@ -1,0 +1,190 @@
+/**
+ * How a replica finds what it knew: the hard state is read at once, the log and the sessions by scans, before it takes part again.
+ *
+ *     [wipe] ──> log ──> sessions ──> opened
+ *
+ * What cannot be read is not guessed: the replica then begins a new life without any of it (docs/adr/0017), and so it does where the
+ * store itself is another one than that in which the life began.
+ */
+import type { NodeId } from '../../core/ids.js';
+import { SCAN_PAGE_ENTRIES_MAX } from '../../core/limits.js';
+import {
+  decodeHardState,
+  decodeLogBase,
+  encodeHardState,
+  type StoredHardState,
+} from '../../protocol/hard-state-codec.js';
+import { LOG_KEYS } from '../../protocol/log-codec.js';
+import type { Effects, ReplicaEvent, Turn } from '../strategy.js';
+import type { GroupFacts } from './group-facts.js';
+import { RaftLog, type LogPosition, type Segment } from './raft/raft-log.js';
+import { APPLIED_KEY, SESSION_KEYS, StateMachine } from './state-machine.js';
+import { STORED_SEGMENTS } from './stored-segments.js';
+import { LOG_CACHE_BYTES } from './tuning.js';
+
+export const HARD_STATE_KEY = 'h';
+export const LOG_BASE_KEY = 'b';
+
+/** The scans of an opening. */
+export const OPENING = 'open/';
+
+const LIFE_BOUND = 2 ** 32;
+
+/** Everything but the hard state, which stands between. */
+const WIPED = [
+  { gte: 'a', lt: HARD_STATE_KEY },
+  { gte: 'i', lt: 'z' },
+] as const;
+
+export type Scanned = Extract<ReplicaEvent, { readonly type: 'scanned' }>;
+
+export interface Opened {
+  readonly hard: StoredHardState;
+  readonly log: RaftLog;
+  readonly state: StateMachine;
+}
+
+/** The hard state with which a replica starts in this store, and whether what else is there must go. */
+export function startingState(
+  facts: GroupFacts,
+  turn: Turn,
+): { readonly hard: StoredHardState; readonly wipe: boolean; readonly changed: boolean } {
+  const found = readHardState(turn);
+  if (found === undefined) {
+    const hard = newLife(facts, turn, { term: 0, votedFor: null, standing: 'fresh' });
+    return { hard, wipe: false, changed: true };
+  }
+  if (found === 'damaged') {
+    const hard = newLife(facts, turn, { term: 0, votedFor: null, standing: 'joining' });
+    return { hard, wipe: true, changed: true };
+  }
+  if (found.store === facts.store) return { hard: found, wipe: false, changed: false };
+  return { hard: endedLife(facts, turn, found), wipe: true, changed: true };
+}
+
+/** What follows a life in which something was forgotten. A replica that was never part of a group has had nothing to forget. */
+export function endedLife(facts: GroupFacts, turn: Turn, hard: StoredHardState): StoredHardState {
+  const { term, votedFor } = hard;
+  const standing = hard.standing === 'fresh' ? 'fresh' : 'joining';
+  return newLife(facts, turn, { term, votedFor, standing });
+}
+
+function newLife(
+  { store }: GroupFacts,
+  turn: Turn,
+  rest: { readonly term: number; readonly votedFor: NodeId | null; readonly standing: 'fresh' | 'joining' },
+): StoredHardState {
+  return { ...rest, life: turn.random.integer(LIFE_BOUND), store, formed: [] };
+}
+
+function readHardState(turn: Turn): StoredHardState | undefined | 'damaged' {
+  const bytes = turn.read(HARD_STATE_KEY);
+  if (bytes === undefined || bytes === 'damaged') return bytes;
+  try {
+    return decodeHardState(bytes);
+  } catch {
+    return 'damaged';
+  }
+}
+
+export class Opening {
+  readonly hard: StoredHardState;
+  readonly #wipes: { readonly gte: string; readonly lt: string }[];
+  #log: RaftLog | undefined;
+  #applied = 0;
+  #sessions: (readonly [key: string, value: Uint8Array])[] = [];
+
+  constructor(hard: StoredHardState, wipe: boolean) {
+    this.hard = hard;
+    this.#wipes = wipe ? [...WIPED] : [];
+  }
+
+  /** `changed`: the hard state is not the stored one yet. */
+  begin(changed: boolean, turn: Turn, effects: Effects): 'opening' | 'damaged' {
+    if (changed) effects.put(HARD_STATE_KEY, encodeHardState(this.hard));
+    return this.#next(turn, effects);
+  }
+
+  scanned(event: Scanned, turn: Turn, effects: Effects): Opened | 'opening' | 'damaged' {
+    if (event.scan === `${OPENING}wipe`) return this.#wiped(event, turn, effects);
+    if (event.damaged) return 'damaged';
+    return event.scan === `${OPENING}log`
+      ? this.#logRead(event, effects)
+      : this.#sessionsRead(event, turn, effects);
+  }
+
+  #next(turn: Turn, effects: Effects): 'opening' | 'damaged' {
+    const [range] = this.#wipes;
+    if (range !== undefined) {
+      effects.scan(`${OPENING}wipe`, range, SCAN_PAGE_ENTRIES_MAX);
+      return 'opening';
+    }
+    const base = readBase(turn);
+    const state = base === null ? null : StateMachine.load(turn.read(APPLIED_KEY), []);
+    if (base === null || state === null || state.damaged) return 'damaged';
+    this.#applied = state.appliedIndex;
+    this.#log = new RaftLog(STORED_SEGMENTS, base);
+    effects.scan(`${OPENING}log`, LOG_KEYS, SCAN_PAGE_ENTRIES_MAX);
+    return 'opening';
+  }
+
+  /** A range that cannot be read cannot be emptied either; its keys are asked for again. */
+  #wiped(event: Scanned, turn: Turn, effects: Effects): 'opening' | 'damaged' {
+    const [range] = this.#wipes;
+    for (const [key] of event.entries) effects.deleteLazily(key);
+    if (event.damaged || range === undefined) return 'damaged';
+    if (event.more) effects.scan(event.scan, { gte: range.gte, lt: range.lt }, SCAN_PAGE_ENTRIES_MAX);
+    else this.#wipes.shift();
+    return event.more ? 'opening' : this.#next(turn, effects);
+  }
+
+  #logRead(event: Scanned, effects: Effects): 'opening' | 'damaged' {
+    const log = this.#log as RaftLog;
+    for (const [, bytes] of event.entries) {
+      const segment = readSegment(bytes);
+      const follows = segment?.first === log.last.index + 1;
+      if (segment === null || !follows || (segment.runs[0]?.[1] ?? 0) < log.last.term) return 'damaged';
+      log.restore(segment);
+    }
+    log.forget(this.#applied, LOG_CACHE_BYTES);
+    const [last] = event.entries.at(-1) ?? [];
+    if (event.more && last !== undefined)
+      effects.scan(event.scan, { gt: last, lt: LOG_KEYS.lt }, SCAN_PAGE_ENTRIES_MAX);
+    else effects.scan(`${OPENING}sessions`, SESSION_KEYS, SCAN_PAGE_ENTRIES_MAX);
+    return 'opening';
+  }
+
+  #sessionsRead(event: Scanned, turn: Turn, effects: Effects): Opened | 'opening' | 'damaged' {
+    this.#sessions.push(...event.entries);
+    const [last] = event.entries.at(-1) ?? [];
+    if (event.more && last !== undefined) {
+      effects.scan(event.scan, { gt: last, lt: SESSION_KEYS.lt }, SCAN_PAGE_ENTRIES_MAX);
+      return 'opening';
+    }
+    const log = this.#log as RaftLog;
+    const state = StateMachine.load(turn.read(APPLIED_KEY), this.#sessions);
+    // What was applied is in the log, or the log begins after it.
+    if (state.damaged || log.termAt(state.appliedIndex) !== state.appliedTerm) return 'damaged';
+    return { hard: this.hard, log, state };
+  }
+}
+
+/** Where the log begins; null where that cannot be told. */
+function readBase(turn: Turn): LogPosition | null {
+  const bytes = turn.read(LOG_BASE_KEY);
+  if (bytes === undefined) return { index: 0, term: 0 };
+  if (bytes === 'damaged') return null;
+  try {
+    return decodeLogBase(bytes);
+  } catch {
+    return null;
+  }
+}
+
+function readSegment(bytes: Uint8Array): Segment | null {
+  try {
+    return STORED_SEGMENTS.parse(bytes);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,175 @@
+/**
+ * Sends the state to followers that the log does not reach: one view of the store for each, in pieces, one piece at a time.
+ *
+ *     values ──> sessions ──> with the last piece, how far the state had come
+ *
+ * Keys travel without their generation, `d/<key>` and `s/<session>`: the receiver fills a generation of its own. The receiver says up to
+ * which key it has everything, so a transfer goes on where it stopped for as long as this view lives.
+ */
+import type { NodeId } from '../../core/ids.js';
+import { SCAN_PAGE_ENTRIES_MAX } from '../../core/limits.js';
+import { encodeAppliedState } from '../../protocol/applied-state-codec.js';
+import type { InstallSnapshot, InstallSnapshotResult } from '../../protocol/leader-follower-messages.js';
+import { checkVersioned } from '../../protocol/versioned-record-codec.js';
+import type { Effects, Turn } from '../strategy.js';
+import type { Scanned } from './opening.js';
+import { APPLIED_KEY, dataPrefix, sessionPrefix, type StateMachine } from './state-machine.js';
+import { SNAPSHOT_KEPT_MS, SNAPSHOT_RESEND_MS } from './tuning.js';
+
+/** The views of snapshots, and the scans of them; the follower's name comes after it. */
+export const SNAPSHOT = 'snap/';
+
+const DATA = 'd/';
+const SESSIONS = 's/';
+
+const SNAPSHOT_BOUND = 2 ** 31;
+
+interface Sending {
+  readonly snapshot: number;
+  readonly index: number;
+  readonly indexTerm: number;
+  readonly generation: number;
+  readonly applied: Uint8Array;
+  stage: 'values' | 'sessions';
+  /** Everything up to this key, as it travels, has been sent and answered; empty at the beginning. */
+  received: string;
+  /** The piece that waits for its answer. */
+  piece: InstallSnapshot | undefined;
+  sentMs: number;
+  heardMs: number;
+}
+
+export interface SnapshotHost {
+  term(): number;
+  /** The follower has the state up to `index`; null: it was given up. */
+  ended(peer: NodeId, index: number | null, nowMs: number): void;
+  damaged(what: string): void;
+}
+
+export class SnapshotSender {
+  readonly #host: SnapshotHost;
+  readonly #sending = new Map<NodeId, Sending>();
+
+  constructor(host: SnapshotHost) {
+    this.#host = host;
+  }
+
+  get size(): number {
+    return this.#sending.size;
+  }
+
+  /** Begins a snapshot of the state as it is after this step, which has been flushed. */
+  begin(peer: NodeId, state: StateMachine, turn: Turn, effects: Effects): void {
+    const { appliedIndex: index, appliedTerm: indexTerm, generation, clock } = state;
+    const sending: Sending = {
+      snapshot: turn.random.integer(SNAPSHOT_BOUND),
+      index,
+      indexTerm,
+      generation,
+      applied: encodeAppliedState({ generation, index, term: indexTerm, clock }),
+      stage: 'values',
+      received: '',
+      piece: undefined,
+      sentMs: turn.monotonicMs,
+      heardMs: turn.monotonicMs,
+    };
+    this.#sending.set(peer, sending);
+    effects.openView(SNAPSHOT + peer);
+    effects.count('snapshots_sent');
+    this.#continue(peer, sending, '', effects);
+  }
+
+  /** A page of a view: the next piece. */
+  scanned(event: Scanned, turn: Turn, effects: Effects): void {
+    const peer = event.scan.slice(SNAPSHOT.length) as NodeId;
+    const sending = this.#sending.get(peer);
+    if (sending === undefined) return;
+    if (event.damaged) return this.#giveUp(peer, null, turn, effects);
+    const entries = this.#travelling(event, sending);
+    if (entries === undefined) return;
+    if (entries.length === 0 && sending.stage === 'values') {
+      sending.stage = 'sessions';
+      return this.#read(peer, sending, '', effects);
+    }
+    const last = sending.stage === 'sessions' && !event.more;
+    if (last) entries.push([APPLIED_KEY, sending.applied]);
+    sending.piece = {
+      type: 'install-snapshot',
+      term: this.#host.term(),
+      snapshot: sending.snapshot,
+      index: sending.index,
+      indexTerm: sending.indexTerm,
+      after: sending.received,
+      entries,
+      last,
+    };
+    sending.sentMs = turn.monotonicMs;
+    effects.sendEarly(peer, sending.piece);
+  }
+
+  result(from: NodeId, message: InstallSnapshotResult, turn: Turn, effects: Effects): void {
+    const sending = this.#sending.get(from);
+    if (sending?.snapshot !== message.snapshot || message.term !== this.#host.term()) return;
+    sending.heardMs = turn.monotonicMs;
+    if (message.status === 'installed') return this.#giveUp(from, sending.index, turn, effects);
+    // The answer to an earlier copy of this piece changes nothing.
+    if (sending.piece === undefined || message.received === sending.piece.after) return;
+    sending.piece = undefined;
+    this.#continue(from, sending, message.received, effects);
+  }
+
+  /** Sends again what was not answered, gives up what nobody takes. */
+  sweep(turn: Turn, effects: Effects): void {
+    const nowMs = turn.monotonicMs;
+    for (const [peer, sending] of this.#sending) {
+      if (nowMs - sending.heardMs > SNAPSHOT_KEPT_MS) this.#giveUp(peer, null, turn, effects);
+      else if (sending.piece !== undefined && nowMs - sending.sentMs >= SNAPSHOT_RESEND_MS) {
+        sending.sentMs = nowMs;
+        if (turn.reachable(peer)) effects.sendEarly(peer, { ...sending.piece, term: this.#host.term() });
+      }
+    }
+  }
+
+  /** This replica leads no more. */
+  stop(effects: Effects): void {
+    for (const peer of this.#sending.keys()) effects.closeView(SNAPSHOT + peer);
+    this.#sending.clear();
+  }
+
+  #giveUp(peer: NodeId, index: number | null, turn: Turn, effects: Effects): void {
+    this.#sending.delete(peer);
+    effects.closeView(SNAPSHOT + peer);
+    this.#host.ended(peer, index, turn.monotonicMs);
+  }
+
+  /** Goes on after a key that the receiver named; empty: from the beginning. */
+  #continue(peer: NodeId, sending: Sending, received: string, effects: Effects): void {
+    sending.received = received;
+    sending.stage = received.startsWith(SESSIONS) ? 'sessions' : 'values';
+    this.#read(peer, sending, received.slice(DATA.length), effects);
+  }
+
+  /** The next page of the stage, after a key or, where that is empty, from its first. */
+  #read(peer: NodeId, { stage, generation }: Sending, after: string, effects: Effects): void {
+    const prefix = stage === 'values' ? dataPrefix(generation) : sessionPrefix(generation);
+    // A prefix ends in a slash, and `0` follows it.
+    const lt = `${prefix.slice(0, -1)}0`;
+    const range = after === '' ? { gte: prefix, lt } : { gt: prefix + after, lt };
+    effects.scan(SNAPSHOT + peer, range, SCAN_PAGE_ENTRIES_MAX, SNAPSHOT + peer);
+  }
+
+  /** The entries of a page as they travel; undefined where one of them is damaged. */
+  #travelling(event: Scanned, { stage, generation }: Sending): [string, Uint8Array][] | undefined {
+    const prefix = stage === 'values' ? dataPrefix(generation) : sessionPrefix(generation);
+    const travels = stage === 'values' ? DATA : SESSIONS;
+    const entries: [string, Uint8Array][] = [];
+    for (const [key, value] of event.entries) {
+      if (stage === 'values' && !checkVersioned(value)) {
+        this.#host.damaged(key);
+        return undefined;
+      }
+      entries.push([travels + key.slice(prefix.length), value]);
+    }
+    return entries;
+  }
+}

@@ -1,0 +1,62 @@
+/** The core's view of the segments that are stored and sent: how they are read, checked and cut. */
+import { TrefoilError } from '../../core/errors.js';
+import {
+  checkSegment,
+  decodeSegment,
+  encodeSegment,
+  segmentBounds,
+  segmentTerms,
+  type LogEntry,
+} from '../../protocol/log-codec.js';
+import type { Segment, SegmentCodec } from './raft/raft-log.js';
+
+/** Bytes of entries in one segment of a leader's own, beyond which the turn's entries go on in another one. */
+const SEGMENT_BYTES_TARGET = 512 * 1024;
+
+/** What an entry costs beside its values, about. */
+const ENTRY_BYTES = 48;
+
+export const STORED_SEGMENTS: SegmentCodec = {
+  parse(bytes: Uint8Array): Segment {
+    if (!checkSegment(bytes)) throw new TrefoilError('MalformedFrame', 'a segment of the log is damaged');
+    const { first, last } = segmentBounds(bytes);
+    return { first, last, runs: segmentTerms(bytes), bytes };
+  },
+  slice({ bytes }: Segment, first: number, last: number): Segment {
+    const kept = decodeSegment(bytes).filter(({ index }) => index >= first && index <= last);
+    return STORED_SEGMENTS.parse(encodeSegment(kept));
+  },
+};
+
+/** Segments of these entries, in order, each with the entries it was made of. */
+export function segmentsOf(entries: readonly LogEntry[]): (readonly [Segment, readonly LogEntry[]])[] {
+  const made: (readonly [Segment, readonly LogEntry[]])[] = [];
+  let start = 0;
+  let bytes = 0;
+  for (let at = 0; at < entries.length; at++) {
+    bytes += ENTRY_BYTES + commandBytes((entries[at] as LogEntry).command);
+    if (bytes < SEGMENT_BYTES_TARGET && at < entries.length - 1) continue;
+    const own = entries.slice(start, at + 1);
+    made.push([STORED_SEGMENTS.parse(encodeSegment(own)), own]);
+    start = at + 1;
+    bytes = 0;
+  }
+  return made;
+}
+
+/** About what a command takes in the log. */
+export function commandBytes(command: LogEntry['command']): number {
+  switch (command.type) {
+    case 'put':
+      return command.put.key.length + (command.put.value?.length ?? 0);
+    case 'put-all':
+      return command.puts.reduce(
+        (sum, put) => sum + ENTRY_BYTES + put.key.length + (put.value?.length ?? 0),
+        0,
+      );
+    case 'expire':
+      return command.keys.reduce((sum, key) => sum + key.length, 0);
+    default:
+      return 0;
+  }
+}

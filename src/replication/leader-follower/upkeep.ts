@@ -1,0 +1,87 @@
+/** What a leader looks after from time to time: who should lead, and values whose time has come. */
+import type { NodeId } from '../../core/ids.js';
+import { hlcWallMs } from '../../core/hlc.js';
+import { SCAN_PAGE_ENTRIES_MAX } from '../../core/limits.js';
+import type { Command } from '../../protocol/log-codec.js';
+import type { Effects, Turn } from '../strategy.js';
+import type { GroupFacts } from './group-facts.js';
+import type { Scanned } from './opening.js';
+import type { Raft } from './raft/raft.js';
+import { dataPrefix, findDue, type StateMachine } from './state-machine.js';
+import { BALANCE_MS, EXPIRE_KEYS_MAX, EXPIRE_MS, HANDOVER_ENTRIES_MAX } from './tuning.js';
+
+export const BALANCE = 'balance';
+export const EXPIRE = 'expire';
+
+export class Upkeep {
+  readonly #facts: GroupFacts;
+  /** The generation that a search for due values goes through. */
+  #searched: number | undefined;
+
+  constructor(facts: GroupFacts) {
+    this.#facts = facts;
+  }
+
+  /** This replica has become the leader. */
+  begin(turn: Turn, effects: Effects): void {
+    effects.setTimer(EXPIRE, EXPIRE_MS);
+    if (this.#facts.peers.length > 0) effects.setTimer(BALANCE, BALANCE_MS + turn.random.integer(BALANCE_MS));
+  }
+
+  end(effects: Effects): void {
+    this.#searched = undefined;
+    effects.cancelTimer(EXPIRE);
+    effects.cancelTimer(BALANCE);
+  }
+
+  /** Hands the group to the preferred leader, or to anyone else while this node's disk takes no writes. Returns to whom. */
+  balance(raft: Raft, turn: Turn, effects: Effects): NodeId | undefined {
+    const { self, replicas } = this.#facts;
+    const [preferred] = replicas;
+    const full = turn.writesRefused !== null;
+    if (preferred === self && !full) {
+      // Nothing to look after but the disk, and writes tell of that.
+      effects.setTimer(BALANCE, BALANCE_MS * 5);
+      return undefined;
+    }
+    effects.setTimer(BALANCE, BALANCE_MS);
+    const candidates = full ? replicas.filter((id) => id !== self) : replicas.slice(0, 1);
+    for (const node of candidates) {
+      const follower = raft.leadership?.follower(node);
+      if (follower?.counts !== true || !turn.reachable(node)) continue;
+      if (raft.log.last.index - follower.match > HANDOVER_ENTRIES_MAX) continue;
+      if (raft.transfer(node, turn.monotonicMs)) return node;
+    }
+    return undefined;
+  }
+
+  /** Begins a search for values whose time has come. */
+  search(state: StateMachine, seenExpiring: boolean, effects: Effects): void {
+    effects.setTimer(EXPIRE, EXPIRE_MS);
+    // The first search tells whether there are any from before.
+    if (this.#searched !== undefined && !seenExpiring && this.#facts.namespace.ttlMs === 0) return;
+    this.#searched = state.generation;
+    const prefix = dataPrefix(state.generation);
+    effects.scan(EXPIRE, { gte: prefix, lt: afterSlash(prefix) }, SCAN_PAGE_ENTRIES_MAX);
+  }
+
+  /** A page of the search: the entries that take away what is due by the group's clock. */
+  scanned(event: Scanned, state: StateMachine, effects: Effects): Command[] {
+    if (this.#searched !== state.generation || event.damaged) return [];
+    const due = findDue(state.generation, event.entries, hlcWallMs(state.clock));
+    const commands: Command[] = [];
+    for (let at = 0; at < due.length; at += EXPIRE_KEYS_MAX)
+      commands.push({ type: 'expire', keys: due.slice(at, at + EXPIRE_KEYS_MAX) });
+    const [last] = event.entries.at(-1) ?? [];
+    if (event.more && last !== undefined) {
+      const lt = afterSlash(dataPrefix(state.generation));
+      effects.scan(EXPIRE, { gt: last, lt }, SCAN_PAGE_ENTRIES_MAX);
+    }
+    return commands;
+  }
+}
+
+/** The end of the keys with a prefix that ends in a slash: `0` follows it. */
+function afterSlash(prefix: string): string {
+  return `${prefix.slice(0, -1)}0`;
+}
