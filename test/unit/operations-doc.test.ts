@@ -59,8 +59,12 @@ describe('docs/operations.md', () => {
     const replicas = ['leaderless.ts', 'stand-in.ts'].map((file) =>
       readFileSync(`src/replication/leaderless/${file}`, 'utf8'),
     );
-    const gauges = replicas.map((text) => /gauges: \{([^}]+)\}/.exec(text)?.[1] ?? '').join('\n');
-    const names = [...gauges.matchAll(/^\s+(\w+):/gm)].map(([, name]) => name as string);
+    const leaders = readFileSync('src/replication/leader-follower/open-group.ts', 'utf8');
+    const gauges = [
+      ...replicas.map((text) => /gauges: \{([^}]+)\}/.exec(text)?.[1] ?? ''),
+      /gauges\(\)[^]*?return \{([^}]+)\}/.exec(leaders)?.[1] ?? '',
+    ].join('\n');
+    const names = [...new Set([...gauges.matchAll(/^\s+(\w+)[:,]/gm)].map(([, name]) => name as string))];
     expect(names.length).toBeGreaterThan(3);
     expect(namesUnder('gauge').sort()).toEqual(names.sort());
   });

@@ -69,7 +69,7 @@ class LeaderFollowerReplica implements Replica {
   }
 
   status(): ReplicaStatus {
-    const gauges = this.#group?.gauges() ?? { opening: 1 };
+    const gauges = this.#group?.gauges() ?? { refilling: 1 };
     return { group: this.#facts.group, strategy: 'leader-follower', gauges };
   }
 

@@ -197,7 +197,7 @@ export class OpenGroup implements ReadHost {
     const matches = leadership?.followers.filter((f) => f.votes).map((f) => f.match) ?? [];
     return {
       leads: role === 'leader' ? 1 : 0,
-      joining: this.#durable.hard.standing === 'member' ? 0 : 1,
+      refilling: this.#durable.hard.standing === 'member' ? 0 : 1,
       quiet: quiet ? 1 : 0,
       term,
       commitIndex: commit,
