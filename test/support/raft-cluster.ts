@@ -94,6 +94,8 @@ export class RaftCluster {
   readonly trace: string[] = [];
   readonly checker: RaftChecker;
   nowMs = 0;
+  /** Where between one and two election timeouts a replica's patience ends, instead of a random place. */
+  readonly patience = new Map<string, number>();
   /** Messages of which this says true are lost. */
   loses: (from: NodeId, to: NodeId, message: Message) => boolean = () => false;
   /** Whether what is under way on a link is lost with it. */
@@ -514,6 +516,7 @@ export class RaftCluster {
       log = new RaftLog(TEXT_SEGMENTS, disk.applied);
     }
     const { electionMs = 100, heartbeatMs = 20, clockBoundMs = 0 } = this.options;
+    const random = this.random.fork(`${id}/${replica.run}`);
     replica.raft = new Raft(
       {
         self: id,
@@ -523,7 +526,11 @@ export class RaftCluster {
         heartbeatMs,
         clockBoundMs,
         codec: TEXT_SEGMENTS,
-        random: this.random.fork(`${id}/${replica.run}`),
+        random: {
+          float: () => this.patience.get(id) ?? random.float(),
+          integer: (bound) => random.integer(bound),
+          text: (length) => random.text(length),
+        },
       },
       { hard: disk.hard, log, commit: disk.applied.index, life: disk.life },
       this.nowMs,
