@@ -188,15 +188,21 @@ export class RaftCluster {
   runUntil(holds: () => boolean, ms = 5_000): boolean {
     const untilMs = this.nowMs + ms;
     while (!holds()) {
-      if (!this.#next(untilMs)) return false;
+      if (this.#next(untilMs)) continue;
+      this.nowMs = untilMs;
+      return false;
     }
     return true;
   }
 
   /** Elects a leader, the first replica unless another is asked for, and waits until the whole group has its first entry. */
   elect(id: NodeId | string = 'n1'): Raft {
-    this.campaign(id);
-    if (!this.runUntil(() => this.leader === nodeId(id))) throw new RangeError(`${id} was not elected`);
+    let elected = false;
+    for (let attempt = 0; attempt < 10 && !elected; attempt++) {
+      this.campaign(id);
+      elected = this.runUntil(() => this.leader === nodeId(id), 20);
+    }
+    if (!elected) throw new RangeError(`${id} was not elected`);
     this.runUntil(() => this.alive.every(({ raft }) => (raft?.commit ?? 0) >= this.raft(id).log.last.index));
     return this.raft(id);
   }

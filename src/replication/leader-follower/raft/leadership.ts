@@ -320,10 +320,16 @@ export class Leadership {
     // It may have been asked for when this replica led in an earlier term, and have been truncated since.
     if (follower?.fetching !== true) return;
     follower.fetching = false;
-    if (segments?.some(({ last, runs }) => this.#log.termAt(last) !== runs.at(-1)?.[1]) === true) return;
-    if (segments === null || segments.length === 0 || follower.next !== from) return;
+    if (segments === null || follower.next !== from || !this.#holds(from, segments)) return;
     if (follower.state === 'snapshot' || this.#down.has(peer)) return;
     this.#append(follower, segments);
+  }
+
+  /** Whether these are entries of this log from `from` on, also now: it may have been compacted since they were asked for. */
+  #holds(from: number, segments: readonly Segment[]): boolean {
+    const [start] = segments;
+    if (start === undefined || start.first > from) return false;
+    return segments.every(({ last, runs }) => this.#log.termAt(last) === runs.at(-1)?.[1]);
   }
 
   snapshotEnded(peer: NodeId, index: number | null, nowMs: number): void {
