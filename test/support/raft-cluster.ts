@@ -41,6 +41,8 @@ export interface ClusterOptions {
   /** Terms of the entries on a disk at the start, and the hard state's term where it is above the last one's. */
   readonly disks?: Readonly<Record<string, { readonly log: readonly number[]; readonly term?: number }>>;
   readonly traced?: boolean;
+  /** Where between one and two election timeouts the patience of each replica ends, instead of at a random place. */
+  readonly patience?: readonly number[];
 }
 
 export interface Disk {
@@ -94,8 +96,6 @@ export class RaftCluster {
   readonly trace: string[] = [];
   readonly checker: RaftChecker;
   nowMs = 0;
-  /** Where between one and two election timeouts a replica's patience ends, instead of a random place. */
-  readonly patience = new Map<string, number>();
   /** Messages of which this says true are lost. */
   loses: (from: NodeId, to: NodeId, message: Message) => boolean = () => false;
   /** Whether what is under way on a link is lost with it. */
@@ -533,7 +533,7 @@ export class RaftCluster {
         clockBoundMs,
         codec: TEXT_SEGMENTS,
         random: {
-          float: () => this.patience.get(id) ?? random.float(),
+          float: () => this.options.patience?.[this.ids.indexOf(id)] ?? random.float(),
           integer: (bound) => random.integer(bound),
           text: (length) => random.text(length),
         },
