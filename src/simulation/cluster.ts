@@ -250,7 +250,7 @@ export class SimulatedCluster {
   refilled(limitMs = 30_000): Promise<void> {
     const filled = (name: string): boolean => {
       const { gauges } = this.node(name).status();
-      return ['refilling', 'opening', 'joining'].every((gauge) => (gauges[gauge] ?? 0) === 0);
+      return ['refilling', 'opening'].every((gauge) => (gauges[gauge] ?? 0) === 0);
     };
     return this.simulation.runUntil(() => this.names.every(filled), { limitMs });
   }
