@@ -129,6 +129,15 @@ describe('log replication (5.3)', () => {
     expect(rejections).toBeLessThanOrEqual(3);
   });
 
+  it('a rejection of an earlier guess sends nothing twice', () => {
+    const core = new LoneCore({ log: [1, 1, 1], hard: { term: 1 } });
+    core.lead();
+    const rejected = { status: 'rejected', hintIndex: 0 } as const;
+    expect(core.answer('n2', { ...rejected, index: 3 })).toMatchObject([{ prevIndex: 0 }]);
+    expect(core.answer('n2', { ...rejected, index: 3 })).toEqual([]);
+    expect(core.answer('n2', { ...rejected, index: 4 })).toEqual([]);
+  });
+
   it('lost messages are sent again, for ever', () => {
     const cluster = new RaftCluster();
     cluster.elect('n1');
@@ -207,6 +216,7 @@ describe('log compaction (7)', () => {
   it('it goes on after the state, or is to get it again where that failed', () => {
     const core = new LoneCore({ base: { index: 5, term: 2 }, log: [2, 2] });
     core.lead();
+    core.answer('n2', { status: 'rejected', index: 7, hintIndex: 3, hintTerm: 1 });
     core.answer('n2', { status: 'rejected', index: 5, hintIndex: 3, hintTerm: 1 });
     core.raft.snapshotEnded(n(2), null, 0);
     core.take();

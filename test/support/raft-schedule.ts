@@ -4,7 +4,8 @@
  */
 import type { NodeId } from '../../src/core/ids.js';
 import { SeededRandom } from '../../src/simulation/random.js';
-import { RaftCluster, type Replica } from './raft-cluster.js';
+import { RaftCluster } from './raft-cluster.js';
+import type { Replica } from './raft-replica.js';
 
 export interface Schedule {
   readonly voters: number;
@@ -12,17 +13,23 @@ export interface Schedule {
   readonly traced?: boolean;
 }
 
-export let lastCluster: RaftCluster | undefined;
 const ELECTION_MS = 100;
 /** Peace must bring a leader, everything committed, and everyone back in this time. */
 const RECOVERY_MS = 20 * ELECTION_MS;
 /** How long a message may take. */
 const STRAGGLER_MS = 400;
 
-/** Runs a schedule to its end. Throws what the checker says. */
+/** Runs a schedule to its end. Throws what the checker says, with the schedule and where it ended. */
 export function runSchedule(schedule: Schedule): RaftCluster {
-  const cluster = stormOf(schedule);
-  peace(cluster);
+  const cluster = clusterOf(schedule);
+  try {
+    storm(cluster, new SeededRandom(`storm/${schedule.voters}/${schedule.seed}`));
+    peace(cluster);
+  } catch (cause) {
+    const { voters, seed } = schedule;
+    const lines = [`schedule { voters: ${voters}, seed: ${seed} }`, ...cluster.trace, standings(cluster)];
+    throw new RangeError(`${(cause as Error).message}\n${lines.join('\n')}`, { cause });
+  }
   return cluster;
 }
 
@@ -33,9 +40,8 @@ function tailed(random: SeededRandom, typical: number, longest: number): number 
   return random.float() < 0.9 ? random.float() * typical : random.float() * longest;
 }
 
-function stormOf({ voters, seed, traced = false }: Schedule): RaftCluster {
+function clusterOf({ voters, seed, traced = false }: Schedule): RaftCluster {
   const random = new SeededRandom(`schedule/${voters}/${seed}`);
-  const calm = { is: false };
   const [typicalMs, longestMs] = pick(random, [
     [1, 1],
     [10, 10],
@@ -65,15 +71,16 @@ function stormOf({ voters, seed, traced = false }: Schedule): RaftCluster {
     diskMs: (r) => (calmed(cluster) ? 1 : tailed(r, diskMs, diskLongestMs)),
     traced,
   });
-  void calm;
-  lastCluster = cluster;
   cluster.linksLoseMessages = random.float() < 0.5;
+  return cluster;
+}
+
+function storm(cluster: RaftCluster, random: SeededRandom): void {
   const steps = 20 + random.integer(100);
   for (let step = 0; step < steps; step++) {
     cluster.run(tailed(random, 40, 400));
     misfortune(cluster, random, step);
   }
-  return cluster;
 }
 
 const atPeace = new WeakSet<RaftCluster>();
@@ -148,8 +155,7 @@ function recovers(cluster: RaftCluster, what: string, holds: () => boolean): voi
   if (!cluster.runUntil(holds, RECOVERY_MS)) cluster.checker.fail(`liveness: no ${what}`);
 }
 
-/** For a message: who is what. */
-export function standings(cluster: RaftCluster): string {
+function standings(cluster: RaftCluster): string {
   return cluster.ids
     .map((id: NodeId) => {
       const { raft } = cluster.replica(id);

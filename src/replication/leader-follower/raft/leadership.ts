@@ -64,7 +64,7 @@ export class Leadership {
     this.#log = log;
     this.#down = down;
     this.#commit = commit;
-    this.#heartbeatDueMs = nowMs;
+    this.#heartbeatDueMs = this.#nextBeatMs(nowMs);
     this.#quorumDueMs = nowMs + config.electionMs;
     const next = log.last.index + 1;
     for (const node of [...config.voters, ...config.learners]) {
@@ -210,6 +210,8 @@ export class Leadership {
 
   #rejected(follower: Progress, message: AppendEntriesResult, nowMs: number): void {
     if (follower.state === 'snapshot' || message.index <= follower.match) return;
+    // Of an earlier guess: what follows from it is under way.
+    if (follower.state === 'probe' && message.index !== follower.probedAt) return;
     this.wake(nowMs);
     // Where the logs may agree: below the follower's hint, at no greater term than it has there.
     const { index } = this.#log.lastAtMost(message.hintIndex, message.hintTerm);
@@ -246,15 +248,19 @@ export class Leadership {
   }
 
   #heartbeat(nowMs: number): void {
-    const { heartbeatMs, clockBoundMs } = this.#config;
-    // Aligned, so that the heartbeats of all groups of a node leave in one frame.
-    this.#heartbeatDueMs = (Math.floor(nowMs / heartbeatMs) + 1) * heartbeatMs;
+    this.#heartbeatDueMs = this.#nextBeatMs(nowMs);
     for (const follower of this.#followers.values()) follower.probing = false;
     this.#beatAll();
     if (this.#mayRest) this.#idleBeats++;
     else this.#idleBeats = 0;
     if (this.#idleBeats >= IDLE_BEATS) this.#goesQuiet = true;
-    else if (clockBoundMs > 0) this.#rounds.renew();
+    else if (this.#config.clockBoundMs > 0) this.#rounds.renew();
+  }
+
+  /** Aligned, so that the heartbeats of all groups of a node leave in one frame. */
+  #nextBeatMs(nowMs: number): number {
+    const { heartbeatMs } = this.#config;
+    return (Math.floor(nowMs / heartbeatMs) + 1) * heartbeatMs;
   }
 
   /** Whether there is nothing to do for anyone who can be reached. */
@@ -277,7 +283,7 @@ export class Leadership {
     this.#goesQuiet = false;
     if (!this.#quiet) return;
     this.#quiet = false;
-    this.#heartbeatDueMs = nowMs;
+    this.#heartbeatDueMs = this.#nextBeatMs(nowMs);
     this.#quorumDueMs = nowMs + this.#config.electionMs;
     for (const follower of this.#followers.values()) follower.heardMs = nowMs;
     this.#beatAll();
@@ -412,6 +418,7 @@ export class Leadership {
       segments: bytes,
     });
     follower.beat = false;
+    follower.probedAt = prevIndex;
     follower.sentRound = this.#rounds.current;
     const last = segments.at(-1)?.last;
     if (last === undefined) return;

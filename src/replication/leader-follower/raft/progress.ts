@@ -39,6 +39,8 @@ export class Progress {
   beat = true;
   /** A probe is under way. */
   probing = false;
+  /** What the last message to it followed. */
+  probedAt = 0;
   /** Entries for it are being read from the disk. */
   fetching = false;
   readonly #endedLives = new Set<number>();
