@@ -92,7 +92,7 @@ describe('a leader-follower namespace', () => {
       'read must be linearizable, session or follower, not "quorum": quorums of replicas are for strategy leaderless; with a leader a read has a mode',
     ],
     ['read: sesion', 'read must be linearizable, session or follower, not "sesion" (did you mean session?)'],
-    ['logBytes: 1023KiB', 'logBytes must be at least 1MiB, not "1023KiB"'],
+    ['logBytes: 15KiB', 'logBytes must be at least 16KiB, not "15KiB"'],
     [
       'logBytes: much',
       'logBytes must be a size such as 64MiB, 512KiB or 1GiB, or a whole number of bytes, not "much"',

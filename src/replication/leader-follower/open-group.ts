@@ -258,7 +258,8 @@ export class OpenGroup implements ReadHost {
       case 'append-entries':
         return this.#append(from, message, turn);
       default:
-        return this.#raft.step(from, message, turn.monotonicMs);
+        this.#raft.step(from, message, turn.monotonicMs);
+        return this.#noteAdmitted(effects);
     }
   }
 
@@ -312,8 +313,7 @@ export class OpenGroup implements ReadHost {
 
   #joined(joined: Joined, effects: Effects): void {
     if (joined === undefined) return;
-    this.#joining = undefined;
-    effects.cancelTimer(JOIN);
+    this.#endJoining(effects);
     const { type: standing } = joined;
     this.#durable.changeStanding({ standing, formed: standing === 'member' ? joined.formed : [] }, effects);
     if (standing === 'joining') {
@@ -324,6 +324,16 @@ export class OpenGroup implements ReadHost {
     }
     this.#raft.formed();
     if (this.#facts.replicas[0] === this.#facts.self) this.#raft.campaignSoon();
+  }
+
+  /** The leader has admitted a replica that was still asking: it is a member, and whatever it is told now it is so no less. */
+  #noteAdmitted(effects: Effects): void {
+    if (this.#joining !== undefined && this.#raft.standing === 'member') this.#endJoining(effects);
+  }
+
+  #endJoining(effects: Effects): void {
+    this.#joining = undefined;
+    effects.cancelTimer(JOIN);
   }
 
   #install(from: NodeId, piece: InstallSnapshot, turn: Turn, effects: Effects): void {
