@@ -5,7 +5,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { RaftCluster, type ClusterOptions } from '../support/raft-cluster.js';
+import type { ClusterOptions } from '../support/raft-cluster-options.js';
+import { RaftCluster } from '../support/raft-cluster.js';
 
 const FOLDER = join(import.meta.dirname, 'golden');
 const REWRITE = process.env['TREFOIL_GOLDEN'] === 'write';

@@ -131,6 +131,9 @@ describe('the leader of a joining replica', () => {
     core.answer('n3', { ...back, index: 0 });
     core.answer('n3', { index: 2 });
     expect([core.raft.commit, core.leadership.follower(n(3))?.life]).toEqual([1, 33]);
+    core.answer('n3', { ...back, life: 34 });
+    core.answer('n3', { ...back, index: 2 });
+    expect(core.leadership.follower(n(3))).toMatchObject({ life: 34, match: 0 });
     const fresh = new LoneCore();
     fresh.lead();
     fresh.answer('n3', { ...back, index: 0 });

@@ -15,8 +15,8 @@ const seedsOf = (usual: number): number[] =>
 
 describe('whatever happens to a group', () => {
   it.each([
-    [3, 60],
-    [5, 25],
+    [3, 40],
+    [5, 12],
   ])(
     'of %i, what is committed stays, answers are true, and it recovers',
     { timeout: 3_600_000 },

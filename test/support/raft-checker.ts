@@ -12,9 +12,14 @@
 import type { NodeId } from '../../src/core/ids.js';
 import type { LeaderFollowerMessage } from '../../src/protocol/leader-follower-messages.js';
 import type { Raft, Ready } from '../../src/replication/leader-follower/raft/raft.js';
-import type { RaftCluster, Replica } from './raft-cluster.js';
-import { entriesOnDisk } from './raft-cluster.js';
+import { entriesOnDisk, type Replica } from './raft-replica.js';
 import { entriesOf } from './text-segments.js';
+
+/** What the checker must know of the group. */
+interface Watched {
+  readonly voters: readonly NodeId[];
+  readonly nowMs: number;
+}
 
 interface Led {
   readonly leader: NodeId;
@@ -31,7 +36,7 @@ interface Committed {
 }
 
 export class RaftChecker {
-  readonly #cluster: RaftCluster;
+  readonly #cluster: Watched;
   readonly #led = new Map<number, Led>();
   readonly #entries = new Map<string, { readonly text: string; readonly before: number }>();
   readonly #committed: (Committed | undefined)[] = [];
@@ -40,7 +45,7 @@ export class RaftChecker {
   /** How often each kind of thing was checked. */
   readonly counts = { elections: 0, commits: 0, rounds: 0, leases: 0, durable: 0, votes: 0, admitted: 0 };
 
-  constructor(cluster: RaftCluster) {
+  constructor(cluster: Watched) {
     this.#cluster = cluster;
   }
 

@@ -7,86 +7,22 @@
  */
 import { nodeId, type NodeId } from '../../src/core/ids.js';
 import type { InstallSnapshot, LeaderFollowerMessage } from '../../src/protocol/leader-follower-messages.js';
-import {
-  Raft,
-  type HardState,
-  type Outgoing,
-  type Ready,
-} from '../../src/replication/leader-follower/raft/raft.js';
-import {
-  RaftLog,
-  type LogChange,
-  type LogPosition,
-  type Segment,
-} from '../../src/replication/leader-follower/raft/raft-log.js';
+import { Raft, type Outgoing, type Ready } from '../../src/replication/leader-follower/raft/raft.js';
+import { RaftLog } from '../../src/replication/leader-follower/raft/raft-log.js';
 import { SeededRandom } from '../../src/simulation/random.js';
 import { RaftChecker } from './raft-checker.js';
+import type { ClusterOptions } from './raft-cluster-options.js';
+import { applyChange, emptyDisk, newReplica, type Replica } from './raft-replica.js';
 import { changeText, hardText, messageText } from './raft-trace.js';
-import { entriesOf, segmentOf, TEXT_SEGMENTS } from './text-segments.js';
+import { segmentOf, TEXT_SEGMENTS } from './text-segments.js';
 
 type Message = LeaderFollowerMessage;
-
-export interface ClusterOptions {
-  readonly voters?: number;
-  readonly learners?: number;
-  readonly electionMs?: number;
-  readonly heartbeatMs?: number;
-  readonly clockBoundMs?: number;
-  readonly seed?: number;
-  /** How long a message takes; one that is drawn anew for each lets them overtake each other. */
-  readonly latencyMs?: (random: SeededRandom) => number;
-  /** What becomes of a message: how often it arrives. */
-  readonly copies?: (random: SeededRandom) => number;
-  readonly diskMs?: (random: SeededRandom) => number;
-  /** Terms of the entries on a disk at the start, and the hard state's term where it is above the last one's. */
-  readonly disks?: Readonly<Record<string, { readonly log: readonly number[]; readonly term?: number }>>;
-  readonly traced?: boolean;
-  /** Where between one and two election timeouts the patience of each replica ends, instead of at a random place. */
-  readonly patience?: readonly number[];
-}
-
-export interface Disk {
-  hard: HardState;
-  base: LogPosition;
-  segments: Map<number, Segment>;
-  /** The state, as of this index. */
-  applied: LogPosition;
-  life: number;
-}
-
-interface Write {
-  readonly ready: Ready;
-  readonly applied: LogPosition;
-  readonly deleted: readonly number[];
-  readonly base: LogPosition;
-  readonly after: { readonly to: NodeId; readonly message: Message }[];
-}
-
-export interface Replica {
-  readonly id: NodeId;
-  readonly disk: Disk;
-  /** undefined: crashed. */
-  raft: Raft | undefined;
-  /** Counts starts. */
-  run: number;
-  writes: Write[];
-  /** Whether its disk takes nothing until it is let go. */
-  held: boolean;
-  /** It has just become leader, and owes its term a first entry. */
-  owesNoop: boolean;
-  /** Segments that go from the disk with the next write. */
-  deleted: number[];
-  /** Its snapshot was installed and its answer waits for the next write. */
-  installed: { readonly to: NodeId; readonly message: Message }[];
-}
 
 interface Event {
   readonly atMs: number;
   readonly sequence: number;
   readonly run: () => void;
 }
-
-const START: LogPosition = { index: 0, term: 0 };
 
 export class RaftCluster {
   readonly options: ClusterOptions;
@@ -117,7 +53,7 @@ export class RaftCluster {
     this.voters = this.ids.slice(0, voters);
     this.checker = new RaftChecker(this);
     for (const id of this.ids) {
-      const disk = this.#emptyDisk('member');
+      const disk = emptyDisk('member', ++this.#lives);
       const given = options.disks?.[id];
       if (given !== undefined) {
         disk.hard = { ...disk.hard, term: Math.max(given.term ?? 0, given.log.at(-1) ?? 0) };
@@ -125,17 +61,7 @@ export class RaftCluster {
           disk.segments.set(at + 1, segmentOf([{ index: at + 1, term, text: `${term}.${at + 1}` }])),
         );
       }
-      const replica: Replica = {
-        id,
-        disk,
-        raft: undefined,
-        run: 0,
-        writes: [],
-        held: false,
-        owesNoop: false,
-        deleted: [],
-        installed: [],
-      };
+      const replica = newReplica(id, disk);
       this.#replicas.set(id, replica);
     }
     for (const id of this.ids) this.#start(this.replica(id));
@@ -303,7 +229,7 @@ export class RaftCluster {
     const replica = this.replica(id);
     if (replica.raft !== undefined) return;
     this.note(`${id} starts${lostDisk ? ' with an empty disk' : ''}`);
-    if (lostDisk) Object.assign(replica.disk, this.#emptyDisk('joining'));
+    if (lostDisk) Object.assign(replica.disk, emptyDisk('joining', ++this.#lives));
     this.#start(replica);
   }
 
@@ -557,29 +483,9 @@ export class RaftCluster {
     }
   }
 
-  #emptyDisk(standing: HardState['standing']): Disk {
-    return {
-      hard: { term: 0, votedFor: null, standing },
-      base: START,
-      segments: new Map(),
-      applied: START,
-      life: ++this.#lives,
-    };
-  }
-
   note(line: string): void {
     if (this.options.traced) this.trace.push(`${this.nowMs.toFixed(0).padStart(5)} ms  ${line}`);
   }
-}
-
-/** What a disk holds, as entries. */
-export function entriesOnDisk({ segments }: Disk) {
-  return [...segments.values()].sort((a, b) => a.first - b.first).flatMap(entriesOf);
-}
-
-export function applyChange(segments: Map<number, Segment>, change: LogChange): void {
-  if (change.type === 'put') segments.set(change.segment.first, change.segment);
-  else segments.delete(change.first);
 }
 
 function linkOf(a: NodeId | string, b: NodeId | string): string {

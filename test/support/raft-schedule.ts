@@ -4,7 +4,8 @@
  */
 import type { NodeId } from '../../src/core/ids.js';
 import { SeededRandom } from '../../src/simulation/random.js';
-import { RaftCluster, type Replica } from './raft-cluster.js';
+import { RaftCluster } from './raft-cluster.js';
+import type { Replica } from './raft-replica.js';
 
 export interface Schedule {
   readonly voters: number;

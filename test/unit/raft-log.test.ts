@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RaftLog, type LogMark, type Segment } from '../../src/replication/leader-follower/raft/raft-log.js';
-import { applyChange } from '../support/raft-cluster.js';
+import { applyChange } from '../support/raft-replica.js';
 import { entriesOf, segmentOf, TEXT_SEGMENTS } from '../support/text-segments.js';
 
 type Act =
@@ -25,7 +25,7 @@ const acts = fc.array(
       at: fc.double({ min: 0, max: 1, noNaN: true }),
     }),
     { weight: 3, arbitrary: fc.record({ type: fc.constantFrom('write', 'persist') }) },
-  ) as fc.Arbitrary<Act>,
+  ),
   { maxLength: 60 },
 );
 

@@ -345,6 +345,7 @@ export class OpenGroup implements ReadHost {
     this.#cleaner.keep(this.#receiver.generation);
     if (installed === undefined) return this.#answerPiece(from, snapshot, 'wanted', received, effects);
     for (const first of this.#raft.installed(installed.position)) effects.delete(logKey(first));
+    effects.put(LOG_BASE_KEY, encodeLogBase(this.#log.base));
     this.#state = installed.state;
     this.#durable.replacedState(effects);
     this.#cleaner.begin([installed.state.generation], effects);

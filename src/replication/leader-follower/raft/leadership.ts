@@ -350,7 +350,9 @@ export class Leadership {
     this.wake(nowMs);
     follower.becomeProbe((index ?? follower.match) + 1);
     if (index !== null) follower.acknowledged(index);
-    follower.beat = true;
+    // What could not be sent is not tried again at once.
+    follower.beat = index !== null;
+    follower.probing = index === null;
   }
 
   /** The messages of this turn. */

@@ -69,10 +69,12 @@ export class Progress {
   /** Takes note of the life that an answer comes from. False: of one that has ended; the answer says nothing. */
   answersIn(life: number, joining: boolean): boolean {
     if (this.#endedLives.has(life)) return false;
+    // Nothing was taken from it before it is known.
+    if (this.life === undefined) this.life = life;
     if (this.life !== life) {
       // A life begins with joining, and this leader alone can end that in its term: one that was a member before is an earlier one.
-      if (this.life !== undefined && !joining) return false;
-      if (this.life !== undefined) this.#endedLives.add(this.life);
+      if (!joining) return false;
+      this.#endedLives.add(this.life);
       this.life = life;
       this.match = 0;
       this.confirmedRound = 0;

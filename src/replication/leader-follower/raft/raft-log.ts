@@ -229,8 +229,9 @@ export class RaftLog {
   }
 
   /**
-   * Gives up the oldest entries, up to `index` at most, which are applied, until the log has `bytesMax` bytes or `segmentsMax` segments have
-   * gone. What is not on disk yet stays, and at least one segment. Returns the first indexes of the segments that go from the disk.
+   * Gives up the oldest entries, whole segments, up to `index` at most, until the log has `bytesMax` bytes or `segmentsMax` segments have
+   * gone; they must be applied. What is not on disk yet stays, and at least one segment. Returns the first indexes of the segments that
+   * go from the disk.
    */
   compact(index: number, bytesMax = 0, segmentsMax = Infinity): number[] {
     const gone: number[] = [];
