@@ -11,14 +11,10 @@ export const LEADER_FOLLOWER_BUGS: readonly PlantedBug[] = [
   {
     name: 'vote-without-persisting',
     strategy: 'leader-follower',
-    summary: 'a vote is not on disk, so a replica that restarts votes twice in a term',
+    summary:
+      'a vote, and the term that came with it, is not on disk: a replica that restarts votes twice in a term',
     file: `${ROOM}/durable-log.ts`,
-    edits: [
-      [
-        'if (hard !== null) this.#putHard({ ...this.#hard, ...stored(hard, this.#hard) }, effects);',
-        'if (hard !== null) this.#putHard({ ...this.#hard, ...stored(hard, this.#hard), votedFor: null }, effects);',
-      ],
-    ],
+    edits: [['if (hard !== null) this.#putHard(', 'if (hard?.votedFor === null) this.#putHard(']],
     experiments: ['leader-follower-votes'],
     seedsMax: 20,
   },
@@ -81,15 +77,6 @@ export const LEADER_FOLLOWER_BUGS: readonly PlantedBug[] = [
     seedsMax: 20,
   },
   {
-    name: 'commit-what-does-not-agree',
-    strategy: 'leader-follower',
-    summary: 'a follower commits up to its last entry, not to the last that agrees with the leader',
-    file: `${ROOM}/raft/raft.ts`,
-    edits: [['Math.min(message.commit, last)', 'Math.min(message.commit, this.log.last.index)']],
-    experiments: ['leader-follower-partitions'],
-    seedsMax: 20,
-  },
-  {
     name: 'commit-an-older-term-by-counting',
     strategy: 'leader-follower',
     summary: 'a leader commits entries of earlier terms because a majority has them (paper, figure 8)',
@@ -112,7 +99,7 @@ export const LEADER_FOLLOWER_BUGS: readonly PlantedBug[] = [
     strategy: 'leader-follower',
     summary: 'a follower says that it has entries on disk while they are on their way there',
     file: `${ROOM}/durable-log.ts`,
-    edits: [['if (waits) effects.waitFor(this.#lastWrite);', '']],
+    edits: [['waits = true; effects.send(to, message);', 'effects.sendEarly(to, message);']],
     experiments: ['leader-follower-power-cuts'],
     seedsMax: 20,
   },
@@ -177,7 +164,7 @@ export const LEADER_FOLLOWER_BUGS: readonly PlantedBug[] = [
     summary: 'a session does not remember its results, so a retry is another operation',
     file: `${ROOM}/session-table.ts`,
     edits: [['if (result !== undefined) return result;', '']],
-    experiments: ['leader-follower-cas'],
+    experiments: ['leader-follower-counters'],
     seedsMax: 20,
   },
 
@@ -188,7 +175,7 @@ export const LEADER_FOLLOWER_BUGS: readonly PlantedBug[] = [
     summary: 'a leader answers reads from its own state, also when another one has been elected meanwhile',
     file: `${ROOM}/reads.ts`,
     edits: [['read.round = leadership.askRound(turn.monotonicMs);', '']],
-    experiments: ['leader-follower-partitions'],
+    experiments: ['leader-follower-stale-leaders'],
     seedsMax: 20,
   },
   {
@@ -200,7 +187,7 @@ export const LEADER_FOLLOWER_BUGS: readonly PlantedBug[] = [
       ['if (1 + answered.length < majorityOf(this.#config.voters.length)) return;', ''],
       ['if (!this.quorumHeard(nowMs)) return false;', ''],
     ],
-    experiments: ['leader-follower-partitions'],
+    experiments: ['leader-follower-stale-leaders'],
     seedsMax: 20,
   },
   {
@@ -209,7 +196,7 @@ export const LEADER_FOLLOWER_BUGS: readonly PlantedBug[] = [
     summary: 'a new leader reads at a commit index that may be behind what earlier leaders acknowledged',
     file: `${ROOM}/raft/leadership.ts`,
     edits: [['return this.#log.termAt(this.#commit()) === this.term;', 'return true;']],
-    experiments: ['leader-follower-crashes'],
+    experiments: ['leader-follower-stale-leaders'],
     seedsMax: 20,
   },
   {

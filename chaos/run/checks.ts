@@ -63,7 +63,7 @@ const CHECKERS: Readonly<Record<CheckName, (evidence: Evidence) => Verdict>> = {
   'reads-repair': ({ counters }) => readsRepair(counters['read_repairs'] ?? 0),
   'fail-over-losses': ({ operations }) => checkRegistersKept(operations, 'reported'),
   'steady-leaders': ({ counters, copies }) => steadyLeaders(counters['elections_won'] ?? 0, copies.length),
-  expiry: ({ experiment, operations }) => checkExpiry(operations, { ttlMs: ttlMsOf(experiment) }),
+  expiry: ({ experiment, operations }) => expiry(operations, ttlMsOf(experiment)),
   'last-writer-wins': ({ operations }) => checkLastWriterWins(operations),
   'counter-total': ({ operations }) => checkCounterTotal(operations),
   'set-elements': ({ operations }) => checkSetElements(operations),
@@ -120,6 +120,11 @@ function sessionGuarantee({ experiment, operations }: Evidence, guarantee: Sessi
 function ttlMsOf(experiment: Experiment): number {
   const { namespaces } = clusterConfigOf(experiment);
   return namespaces.find(({ name }) => name === experiment.workload.namespace)?.ttlMs ?? 0;
+}
+
+function expiry(operations: readonly Operation[], ttlMs: number): Verdict {
+  if (ttlMs > 0) return checkExpiry(operations, { ttlMs });
+  return { validity: 'unknown', reason: 'the values of the namespace live for ever' };
 }
 
 function converged(copies: readonly GroupCopies[]): Verdict {
