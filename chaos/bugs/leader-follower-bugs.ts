@@ -42,7 +42,7 @@ export const LEADER_FOLLOWER_BUGS: readonly PlantedBug[] = [
       ["standing === 'member' && free", 'free'],
       ["this.#hard.standing === 'member' && this.config.voters", 'this.config.voters'],
     ],
-    experiments: ['leader-follower-lost-disk'],
+    experiments: ['leader-follower-forgetful'],
     seedsMax: 20,
   },
   {
@@ -77,15 +77,6 @@ export const LEADER_FOLLOWER_BUGS: readonly PlantedBug[] = [
     seedsMax: 20,
   },
   {
-    name: 'commit-an-older-term-by-counting',
-    strategy: 'leader-follower',
-    summary: 'a leader commits entries of earlier terms because a majority has them (paper, figure 8)',
-    file: `${ROOM}/raft/leadership.ts`,
-    edits: [['index > this.#commit() && this.#log.termAt(index) === this.term', 'index > this.#commit()']],
-    experiments: ['leader-follower-votes'],
-    seedsMax: 20,
-  },
-  {
     name: 'count-itself-before-its-own-fsync',
     strategy: 'leader-follower',
     summary: 'a leader counts its own copy while that is still on its way to the disk',
@@ -110,15 +101,6 @@ export const LEADER_FOLLOWER_BUGS: readonly PlantedBug[] = [
     file: `${ROOM}/raft/progress.ts`,
     edits: [['this.next = last + 1;', 'this.next = last + 1; this.match = last;']],
     experiments: ['leader-follower-partitions'],
-    seedsMax: 20,
-  },
-  {
-    name: 'count-a-joining-replica',
-    strategy: 'leader-follower',
-    summary: 'a replica that has lost its disk counts in majorities before it is refilled',
-    file: `${ROOM}/raft/progress.ts`,
-    edits: [['return this.votes && !this.joining;', 'return this.votes;']],
-    experiments: ['leader-follower-lost-disk'],
     seedsMax: 20,
   },
   {
