@@ -155,6 +155,27 @@ describe('what was forgotten does not come back', () => {
     for (const name of cluster.names) expect(cluster.record(name, 'k')).toBeUndefined();
   });
 
+  /*
+   * n3 pulls the delete and holds it in memory only, because its disk stands still. Had it told so, the others would forget the
+   * tombstone, and a power cut would leave n3 with the value alone, in the same life: nothing would ever take it away.
+   */
+  it('a replica that had the delete in memory only: what it has absorbed is told when it is on disk', async () => {
+    const cluster = await start(14);
+    const n1 = await RawClient.open(cluster, 'n1');
+    const { context } = await cluster.settle(n1.put('k', 'v', { write: 'all' }));
+    await cluster.simulation.runFor(PRUNED_MS);
+    cluster.world.disk('n3').holdSync();
+    await cluster.settle((await client(cluster)).put('k', null, { context }));
+    await cluster.simulation.runFor(PRUNED_MS);
+    for (const name of ['n1', 'n2']) expect(cluster.stored(name, 'k')).toEqual([null]);
+    cluster.crash('n3', { unsynced: 'lost' });
+    await restart(cluster, 'n3');
+    await cluster.simulation.runFor(PRUNED_MS);
+    for (const name of cluster.names) expect(cluster.record(name, 'k')).toBeUndefined();
+    const reader = await client(cluster, 'n3');
+    expect((await cluster.settle(reader.get('k', { read: 'one' }))).values).toEqual([]);
+  });
+
   it('a session that deleted the key goes on reading it', async () => {
     const cluster = await start(12);
     const n1 = await RawClient.open(cluster, 'n1');

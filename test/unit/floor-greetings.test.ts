@@ -42,11 +42,13 @@ function replica(self: NodeId, peer: NodeId) {
     writesRefused: null,
     read: () => undefined,
     reachable: () => true,
+    written: () => true,
     mayMint: (incarnation: string) => incarnation === own,
     lastMinted: () => ({ incarnation: own, counter: state.minted }),
   } as unknown as Turn;
   const effects = {
     put: () => undefined,
+    mark: () => 0,
     count: () => undefined,
     log: () => undefined,
     setTimer: () => undefined,
@@ -63,7 +65,10 @@ describe('a greeting that comes a second time', () => {
   it('opens no round once its peer has told more: its root is older than what is known by now', () => {
     const a = replica(A, B);
     const b = replica(B, A);
-    const greet = () => a.floor.greeting(B, root, a.turn);
+    const greet = () => {
+      a.floor.stepped(a.turn, a.effects);
+      return a.floor.greeting(B, root, a.turn);
+    };
     const take = (message: ReturnType<typeof greet>): VersionVector | undefined =>
       b.floor.hear(A, message, b.turn, b.effects)?.absorbed;
     a.state.minted = 1;

@@ -33,6 +33,7 @@ import { decodeFloor, encodeFloor, type StoredFloor } from '../../protocol/floor
 import type { CompareRoot } from '../../protocol/leaderless-messages.js';
 import { digestBytes } from '../shared/hash-tree.js';
 import type { Effects, Turn } from '../strategy.js';
+import { DurableVector } from './durable-vector.js';
 import { witnessesNeeded, type GroupMembers } from './group-members.js';
 import { sameBytes } from './same-bytes.js';
 import { ORPHANS_AFTER_MS } from './tuning.js';
@@ -75,10 +76,13 @@ export class Floor {
   readonly #orphans = new Set<IncarnationId>();
   #lifeBeganMs = 0;
   #prunable: VersionVector = EMPTY_VECTOR;
-  // What the state and the minter add up to, and its stamp, until one of them changes.
+  // What the state and the minter add up to, until one of them changes.
   #own: VersionEntry = [incarnationId(''), 0];
   #absorbed: VersionVector = EMPTY_VECTOR;
-  #stamp: Uint8Array | undefined;
+  /** What of it may be told: a crash takes back the rest within the same life. */
+  readonly #durable = new DurableVector();
+  #stamped: VersionVector | undefined;
+  #stamp: Uint8Array = NO_STAMP;
 
   constructor(members: GroupMembers, store: string, retryAgeMs: number) {
     this.#members = members;
@@ -183,9 +187,17 @@ export class Floor {
 
   // --- What replicas tell each other ---------------------------------------------------------------
 
-  /** The comparison that opens a round: the root, and what the peer has not heard yet. */
+  /** To be called at the end of each step. */
+  stepped(turn: Turn, effects: Effects): void {
+    this.#durable.note(this.absorbed(turn), effects);
+  }
+
+  /**
+   * The comparison that opens a round: the root, and what the peer has not heard yet. The root may be newer than the vector:
+   * this replica only ever learns more.
+   */
   greeting(peer: NodeId, root: Uint8Array, turn: Turn): CompareRoot {
-    const absorbed = this.absorbed(turn);
+    const absorbed = this.#durable.current(turn);
     const stamp = this.#stampOf(absorbed);
     const heard = this.#heard.get(peer);
     const told = this.#told.get(peer);
@@ -291,6 +303,8 @@ export class Floor {
     this.#state = { ...newState(this.#store, turn.random.text(8)), ...kept };
     this.#prunable = EMPTY_VECTOR;
     this.#lifeBeganMs = turn.monotonicMs;
+    this.#durable.reset();
+    this.#stamped = undefined;
     this.#changed();
     if (again) effects.count('lives_begun');
     effects.put(FLOOR, encodeFloor(this.#state));
@@ -344,11 +358,13 @@ export class Floor {
   #changed(): void {
     const { absorbed } = this.#state;
     this.#absorbed = this.#own[1] > 0 ? join(absorbed, [this.#own]) : absorbed;
-    this.#stamp = undefined;
   }
 
   #stampOf(absorbed: VersionVector): Uint8Array {
-    this.#stamp ??= digestBytes(hashText(JSON.stringify([this.#state.life, absorbed])));
+    if (this.#stamped !== absorbed) {
+      this.#stamp = digestBytes(hashText(JSON.stringify([this.#state.life, absorbed])));
+      this.#stamped = absorbed;
+    }
     return this.#stamp;
   }
 }

@@ -100,6 +100,7 @@ class LeaderlessReplica implements Replica {
     this.#hints.open(effects);
     this.#antiEntropy.open(turn, effects);
     this.#pruning.open(turn, effects);
+    this.#floor.stepped(turn, effects);
   }
 
   step(event: ReplicaEvent, turn: Turn, effects: Effects): void {
@@ -136,6 +137,7 @@ class LeaderlessReplica implements Replica {
       default:
         unreachable(event);
     }
+    this.#floor.stepped(turn, effects);
     this.#armSweep(effects);
     this.#armSpeculation(turn, effects);
   }
