@@ -14,7 +14,7 @@ import type { OperationId } from '../core/record.js';
 import type { LeaderlessMessage } from './leaderless-messages.js';
 
 /** Raised when a frame or message changes shape; a node refuses every other version. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 // --- Connection ----------------------------------------------------------------------------------------
 

@@ -80,7 +80,7 @@ describe('a greeting that comes a second time', () => {
     a.state.minted = 2;
     expect(take(greet())).toEqual([[a.own, 2]]);
     expect(take(short)).toBeUndefined();
-    expect(b.floor.seenBy(A, b.turn)).toEqual([[a.own, 2]]);
+    expect(b.floor.toldBy(A).absorbed).toEqual([[a.own, 2]]);
   });
 });
 

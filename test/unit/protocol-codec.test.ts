@@ -11,7 +11,7 @@ import {
   FRAME_VALUES_MAX,
 } from '../../src/core/limits.js';
 import { decodeFrame, encodeFrame, encodeFrames } from '../../src/protocol/codec.js';
-import type { Message } from '../../src/protocol/messages.js';
+import { PROTOCOL_VERSION, type Message } from '../../src/protocol/messages.js';
 import { leaderlessMessages, messages, messagesByType } from '../support/arbitrary-messages.js';
 import { plain } from '../support/plain.js';
 
@@ -103,7 +103,7 @@ describe('golden frames: a difference here is a new PROTOCOL_VERSION', () => {
       'hello',
       {
         type: 'hello',
-        protocol: 1,
+        protocol: 2,
         cluster: 'local',
         role: 'client',
         id: 's-1',
@@ -111,7 +111,7 @@ describe('golden frames: a difference here is a new PROTOCOL_VERSION', () => {
         mapEpoch: 2,
         mapHash: '00112233aabbccdd',
       },
-      '8b4df5db91980101a56c6f63616c01a3732d31a002b030303131323233336161626263636464',
+      '9865cca891980102a56c6f63616c01a3732d31a002b030303131323233336161626263636464',
     ],
     [
       'request',
@@ -278,9 +278,9 @@ describe('malformed frames', () => {
     ['an unknown error code', [[3, ['NoSuchCode', '', 0, 0, null]]]],
     ['an error code from the prototype', [[3, ['toString', '', 0, 0, null]]]],
     ['an unknown outcome', [[3, ['Timeout', '', 2, 0, null]]]],
-    ['an unknown role', [[1, 1, 'c', 2, 'id', '', 0, '']]],
+    ['an unknown role', [[1, PROTOCOL_VERSION, 'c', 2, 'id', '', 0, '']]],
     ['a hello without a version', [[1]]],
-    ['a hello that is too short', [[1, 1, 'c', 0, 'id', '', 0]]],
+    ['a hello that is too short', [[1, PROTOCOL_VERSION, 'c', 0, 'id', '', 0]]],
     ['a port beyond 65535', [[2, 1, 'c', 'n', ['c', 1, 'h', [['n', 'h', 70_000, 'z', 1]], [], []]]]],
     ['a negative weight', [[2, 1, 'c', 'n', ['c', 1, 'h', [['n', 'h', 1, 'z', -1]], [], []]]]],
     ['a placement of numbers', [[2, 1, 'c', 'n', [...map.slice(0, 5), [[[1]]]]]]],
@@ -331,9 +331,10 @@ describe('malformed frames', () => {
 
 describe('a hello of another version', () => {
   it('is read as far as its version, whatever follows', () => {
+    const other = PROTOCOL_VERSION + 1;
     for (const rest of [[], ['cluster'], [7, 'x', [[2]], null, 5]]) {
-      expect(plain(decodeFrame(frameOfValue([[1, 2, ...rest]])))).toEqual([
-        expect.objectContaining({ type: 'hello', protocol: 2 }),
+      expect(plain(decodeFrame(frameOfValue([[1, other, ...rest]])))).toEqual([
+        expect.objectContaining({ type: 'hello', protocol: other }),
       ]);
     }
   });

@@ -157,10 +157,10 @@ export class Floor {
     return cut;
   }
 
-  /** Whether this replica's vector, or that of a peer that tells no less, explains what a record of theirs leaves out. */
-  seenBy(replica: NodeId, turn: Turn): VersionVector {
-    if (replica === this.#members.self) return this.absorbed(turn);
-    return this.#told.get(replica)?.absorbed ?? EMPTY_VECTOR;
+  /** What explains what a record of a peer leaves out, in an answer of the life in which it was told. */
+  toldBy(peer: NodeId): { readonly life: string; readonly absorbed: VersionVector } {
+    const { life = '', absorbed = EMPTY_VECTOR } = this.#told.get(peer) ?? {};
+    return { life, absorbed };
   }
 
   // --- Pruning -------------------------------------------------------------------------------------

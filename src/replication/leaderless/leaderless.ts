@@ -224,7 +224,7 @@ class LeaderlessReplica implements Replica {
     const held = local === null ? 'absent' : local === 'corrupt' ? 'corrupt' : 'found';
     const status = held !== 'corrupt' && this.#floor.refilling ? 'refilling' : held;
     const record = local === 'corrupt' ? null : local;
-    effects.send(from, { type: 'fetch-result', sequence, status, record });
+    effects.send(from, { type: 'fetch-result', sequence, status, record, life: this.#floor.life });
   }
 
   #timer(timer: string, turn: Turn, effects: Effects): void {
