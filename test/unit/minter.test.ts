@@ -109,6 +109,28 @@ describe('Minter', () => {
     expect((await mint(open(incarnations(3)))).dots).toEqual([{ incarnation: 'n1.s3', counter: 1 }]);
   });
 
+  it('repeats nothing when the durability of a group is changed and set back', async () => {
+    const dots: Dot[] = [];
+    for (const durability of ['sync', 'buffered', 'sync', 'buffered', 'sync'] as const) {
+      const minter = new Minter(incarnations(1));
+      minter.open(GROUP, durability, storage);
+      // Two blocks: what is kept of the other incarnation outlives more than one reservation.
+      dots.push(...(await mint(minter, GROUP, COUNTERS_RESERVED + 1)).dots);
+      restart();
+    }
+    const names = dots.map(({ incarnation, counter }) => `${incarnation}:${counter}`);
+    expect(new Set(names).size).toBe(names.length);
+    expect(new Set(dots.map(({ incarnation }) => incarnation)).size).toBe(2);
+  });
+
+  it('has used its incarnations also where a group was minted in under the other one', async () => {
+    await mint(open());
+    restart();
+    const minter = new Minter(incarnations(1));
+    minter.open(GROUP, 'buffered', storage);
+    expect(minter.unused).toBe(false);
+  });
+
   it('knows whether its incarnations were ever used', async () => {
     const minter = open();
     expect(minter.unused).toBe(true);
