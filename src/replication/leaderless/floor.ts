@@ -62,6 +62,8 @@ export interface RoundTerms {
   readonly known: boolean;
   /** The peer has heard an earlier life of this replica. */
   readonly remembers: boolean;
+  /** `Floor.lives` when the round began. */
+  readonly lives: number;
 }
 
 export class Floor {
@@ -75,6 +77,9 @@ export class Floor {
   /** Own incarnations of earlier lives, met in records, that no vector names. */
   readonly #orphans = new Set<IncarnationId>();
   #lifeBeganMs = 0;
+  #lives = 0;
+  /** The peers that were pulled from since all lives of the group are as they are now. */
+  readonly #pulledSince = new Set<NodeId>();
   #prunable: VersionVector = EMPTY_VECTOR;
   // What the state and the minter add up to, until one of them changes.
   #own: VersionEntry = [incarnationId(''), 0];
@@ -119,6 +124,11 @@ export class Floor {
   /** Records may be missing here: this replica counts in no read. */
   get refilling(): boolean {
     return this.#state.refilling;
+  }
+
+  /** Rises when a life begins in the group, as far as this replica hears of it. What was noted of all before it may be lost. */
+  get lives(): number {
+    return this.#lives;
   }
 
   get entries(): number {
@@ -223,13 +233,15 @@ export class Floor {
     const same = before?.life === life;
     // What was to be forgotten was measured by what the peer had absorbed in a life that is over.
     if (before !== undefined && !same) this.#prunable = EMPTY_VECTOR;
+    if (!same) this.#lifeBegan();
     // Within a life a peer absorbs ever more: an older vector claims less, never too much.
     const absorbed = message.absorbed ?? (same ? before.absorbed : undefined);
     const kept = message.absorbed === null && same ? before.stamp : stamp;
     this.#told.set(peer, { life, stamp: kept, refilling, absorbed, atMs: turn.monotonicMs });
     // A greeting that was overtaken has an older root than the vector that is known by now: one would be claimed for the other.
     if (absorbed === undefined || !sameBytes(kept, stamp)) return undefined;
-    return { life, absorbed, refilling, remembers, known: heardLife === this.#state.life };
+    const known = heardLife === this.#state.life;
+    return { life, absorbed, refilling, remembers, known, lives: this.#lives };
   }
 
   /** Whether the peer may have forgotten something on the word of an earlier life of this replica. */
@@ -255,6 +267,7 @@ export class Floor {
     this.#state = { ...before, pulled, sources, knownBy, fresh, newTo, refilling };
     const absorbed = bounded(before.absorbed, join(before.absorbed, terms.absorbed));
     this.#keep(absorbed, before, effects);
+    if (terms.lives === this.#lives) this.#pulledSince.add(peer);
     this.#claimOrphans(turn, effects);
     if (before.refilling && !refilling) {
       effects.count('refills_completed');
@@ -303,6 +316,7 @@ export class Floor {
     this.#state = { ...newState(this.#store, turn.random.text(8)), ...kept };
     this.#prunable = EMPTY_VECTOR;
     this.#lifeBeganMs = turn.monotonicMs;
+    this.#lifeBegan();
     this.#durable.reset();
     this.#stamped = undefined;
     this.#changed();
@@ -310,14 +324,20 @@ export class Floor {
     effects.put(FLOOR, encodeFloor(this.#state));
   }
 
+  #lifeBegan(): void {
+    this.#lives++;
+    this.#pulledSince.clear();
+  }
+
   /**
    * The dots of incarnations from before a life began: whatever there is of them, some other replica holds, and all of
-   * them have been pulled from. Not at once, so that nothing is on its way any more; and never where stand-ins may keep writes
-   * that no replica holds.
+   * them have been pulled from while none of them lost anything: else one that was pulled from early may have got them since
+   * from one that then lost its disk. Not at once, so that nothing is on its way any more; and never where stand-ins may
+   * keep writes that no replica holds.
    */
   #claimOrphans(turn: Turn, effects: Effects): void {
     const { peers, self, namespace } = this.#members;
-    if (namespace.sloppy || this.#state.pulled.length < peers.length) return;
+    if (namespace.sloppy || this.#pulledSince.size < peers.length) return;
     if (turn.monotonicMs - this.#lifeBeganMs < ORPHANS_AFTER_MS) return;
     const vectors = [this.#state.absorbed, ...[...this.#told.values()].map((told) => told.absorbed ?? [])];
     const named = vectors.flatMap((vector) => vector.map(([incarnation]) => incarnation));
