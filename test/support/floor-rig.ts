@@ -22,7 +22,7 @@ export function floorRig(self: NodeId, peers: readonly NodeId[], sloppy = false)
     peers,
     standIns: [],
   };
-  const state = { minted: 0, nowMs: 1_000 };
+  const state = { minted: 0, nowMs: 1_000, away: new Array<NodeId>() };
   const sent: LeaderlessMessage[] = [];
   const own = incarnationId(`${self}.x`);
   const turn = {
@@ -33,7 +33,7 @@ export function floorRig(self: NodeId, peers: readonly NodeId[], sloppy = false)
     random: { text: () => `life-of-${self}` },
     writesRefused: null,
     read: () => undefined,
-    reachable: () => true,
+    reachable: (peer: NodeId) => !state.away.includes(peer),
     written: () => true,
     mayMint: (incarnation: string) => incarnation === own,
     lastMinted: () => ({ incarnation: own, counter: state.minted }),

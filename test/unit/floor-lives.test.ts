@@ -6,7 +6,7 @@ import type { CompareRoot } from '../../src/protocol/leaderless-messages.js';
 import type { LocalRecords } from '../../src/replication/leaderless/local-records.js';
 import { PRUNE, Pruning } from '../../src/replication/leaderless/pruning.js';
 import type { RecordRepair } from '../../src/replication/leaderless/record-repair.js';
-import { ORPHANS_AFTER_MS } from '../../src/replication/leaderless/tuning.js';
+import { NEW_CLUSTER_WAIT_MS, ORPHANS_AFTER_MS } from '../../src/replication/leaderless/tuning.js';
 import { floorRig } from '../support/floor-rig.js';
 
 const [A, B, C] = [nodeId('n1'), nodeId('n2'), nodeId('n3')];
@@ -81,6 +81,33 @@ describe('an incarnation of a life that was lost', () => {
     expect(claimed(rig)).toBe(false);
     pull(rig, B, 'b', []);
     expect(claimed(rig)).toBe(true);
+  });
+});
+
+describe('a replica with an empty store', () => {
+  const empty = { refilling: true, remembers: false };
+
+  // The other one lost its disk as well and remembers nothing; the third holds the only copy, and its word comes later.
+  it('does not take another one for a new cluster while a third can be reached', () => {
+    const rig = floorRig(A, [B, C]);
+    pull(rig, B, 'b', [], empty);
+    rig.state.nowMs += NEW_CLUSTER_WAIT_MS;
+    pull(rig, B, 'b', [], empty);
+    expect(rig.floor.refilling).toBe(true);
+    hear(rig, C, 'c', [], { remembers: true });
+    rig.state.away.push(C);
+    pull(rig, B, 'b', [], empty);
+    expect(rig.floor.refilling).toBe(true);
+  });
+
+  it('waits a moment for a third that cannot be reached, and then does without', () => {
+    const rig = floorRig(A, [B, C]);
+    rig.state.away.push(C);
+    pull(rig, B, 'b', [], empty);
+    expect(rig.floor.refilling).toBe(true);
+    rig.state.nowMs += NEW_CLUSTER_WAIT_MS;
+    pull(rig, B, 'b', [], empty);
+    expect(rig.floor.refilling).toBe(false);
   });
 });
 

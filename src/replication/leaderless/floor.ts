@@ -36,7 +36,7 @@ import type { Effects, Turn } from '../strategy.js';
 import { DurableVector } from './durable-vector.js';
 import { witnessesNeeded, type GroupMembers } from './group-members.js';
 import { sameBytes } from './same-bytes.js';
-import { ORPHANS_AFTER_MS } from './tuning.js';
+import { NEW_CLUSTER_WAIT_MS, ORPHANS_AFTER_MS } from './tuning.js';
 
 const FLOOR = 'f/floor';
 const NO_STAMP = new Uint8Array(8);
@@ -228,6 +228,7 @@ export class Floor {
   hear(peer: NodeId, message: CompareRoot, turn: Turn, effects: Effects): RoundTerms | undefined {
     const { life, stamp, refilling, remembers, heardLife, heardStamp } = message;
     this.#meet(peer, life, refilling, effects);
+    if (remembers && this.#state.fresh) this.#notFresh(effects);
     this.#heard.set(peer, { life: heardLife, stamp: heardStamp });
     const before = this.#told.get(peer);
     const same = before?.life === life;
@@ -256,15 +257,14 @@ export class Floor {
     const sources = terms.refilling ? before.sources : withName(before.sources, peer);
     const knownBy = terms.known ? withName(before.knownBy, peer) : before.knownBy;
     const { peers } = this.#members;
-    const fresh = before.fresh && !terms.remembers;
+    const { fresh } = before;
     const newTo = fresh && terms.known ? withName(before.newTo, peer) : before.newTo;
     const filled =
       sources.length >= witnessesNeeded(this.#members) ||
       pulled.length >= peers.length ||
-      // Whoever may lack something that this store held would remember it: it was never more than it is.
-      (fresh && newTo.length + 1 >= quorumSize('quorum', peers.length + 1));
+      (fresh && this.#isNew(newTo, turn));
     const refilling = before.refilling && !filled;
-    this.#state = { ...before, pulled, sources, knownBy, fresh, newTo, refilling };
+    this.#state = { ...before, pulled, sources, knownBy, newTo, refilling };
     const absorbed = bounded(before.absorbed, join(before.absorbed, terms.absorbed));
     this.#keep(absorbed, before, effects);
     if (terms.lives === this.#lives) this.#pulledSince.add(peer);
@@ -296,6 +296,25 @@ export class Floor {
     const others = before.own.filter((own) => own !== incarnation && !ended.includes(own));
     this.#state = { ...before, own: [...others, incarnation] };
     this.#keep(this.#withEnded(ended.map(incarnationId)), before, effects);
+  }
+
+  /**
+   * Whether the cluster is new, so that there is nothing to bring back: a majority remembers no earlier life of this replica, nor
+   * does anyone else that can be reached. Others that lost their disks too remember nothing, so one that is only slow to be reached
+   * is waited for. One that stays away cannot be told from one that has never been there.
+   */
+  #isNew(newTo: readonly string[], turn: Turn): boolean {
+    const { peers } = this.#members;
+    if (newTo.length >= peers.length) return true;
+    if (newTo.length + 1 < quorumSize('quorum', peers.length + 1)) return false;
+    if (turn.monotonicMs - this.#lifeBeganMs < NEW_CLUSTER_WAIT_MS) return false;
+    return peers.every((peer) => newTo.includes(peer) || !turn.reachable(peer));
+  }
+
+  /** Somebody remembers an earlier life: the store was not new, it was lost. */
+  #notFresh(effects: Effects): void {
+    this.#state = { ...this.#state, fresh: false };
+    effects.put(FLOOR, encodeFloor(this.#state));
   }
 
   #metLife(peer: NodeId): string | undefined {
@@ -368,7 +387,6 @@ export class Floor {
       now.pulled === before.pulled &&
       now.sources === before.sources &&
       now.knownBy === before.knownBy &&
-      now.fresh === before.fresh &&
       now.newTo === before.newTo;
     if (same) return;
     this.#changed();
