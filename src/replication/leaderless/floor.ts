@@ -105,7 +105,7 @@ export class Floor {
     else {
       const met = last?.met ?? [];
       const refilling = this.#members.peers.length > 0;
-      this.#begin({ refilling, fresh: refilling && stored === undefined, met }, turn, effects);
+      this.#begin({ refilling, unsure: false, fresh: refilling && stored === undefined, met }, turn, effects);
     }
     this.noteIncarnation(turn, effects);
   }
@@ -113,7 +113,8 @@ export class Floor {
   /** A record was lost: what was claimed of the whole group no longer holds. Its key is repaired by itself. */
   beginLife(turn: Turn, effects: Effects): void {
     const { refilling, met } = this.#state;
-    this.#begin({ refilling, fresh: false, met }, turn, effects);
+    const unsure = !refilling && this.#members.peers.length > 0;
+    this.#begin({ refilling, unsure, fresh: false, met }, turn, effects);
     this.noteIncarnation(turn, effects);
   }
 
@@ -124,6 +125,14 @@ export class Floor {
   /** Records may be missing here: this replica counts in no read. */
   get refilling(): boolean {
     return this.#state.refilling;
+  }
+
+  /**
+   * Whether this life knows enough to ignore what was superseded and forgotten long ago. Replicas in an unbroken life send nothing
+   * such; stand-ins may.
+   */
+  get knowsOld(): boolean {
+    return !this.#state.refilling && !this.#state.unsure;
   }
 
   /** Rises when a life begins in the group, as far as this replica hears of it. What was noted of all before it may be lost. */
@@ -264,7 +273,8 @@ export class Floor {
       pulled.length >= peers.length ||
       (fresh && this.#isNew(newTo, turn));
     const refilling = before.refilling && !filled;
-    this.#state = { ...before, pulled, sources, knownBy, newTo, refilling };
+    const unsure = before.unsure && !filled;
+    this.#state = { ...before, pulled, sources, knownBy, newTo, refilling, unsure };
     const absorbed = bounded(before.absorbed, join(before.absorbed, terms.absorbed));
     this.#keep(absorbed, before, effects);
     if (terms.lives === this.#lives) this.#pulledSince.add(peer);
@@ -330,7 +340,11 @@ export class Floor {
     effects.put(FLOOR, encodeFloor(this.#state));
   }
 
-  #begin(kept: Pick<StoredFloor, 'refilling' | 'fresh' | 'met'>, turn: Turn, effects: Effects): void {
+  #begin(
+    kept: Pick<StoredFloor, 'refilling' | 'unsure' | 'fresh' | 'met'>,
+    turn: Turn,
+    effects: Effects,
+  ): void {
     const again = this.#state.life !== '';
     this.#state = { ...newState(this.#store, turn.random.text(8)), ...kept };
     this.#prunable = EMPTY_VECTOR;
@@ -383,6 +397,7 @@ export class Floor {
     const same =
       sameVector(absorbed, before.absorbed) &&
       now.refilling === before.refilling &&
+      now.unsure === before.unsure &&
       now.own === before.own &&
       now.pulled === before.pulled &&
       now.sources === before.sources &&
@@ -409,7 +424,7 @@ export class Floor {
 
 function newState(store: string, life: string): StoredFloor {
   const nobody = { own: [], pulled: [], sources: [], knownBy: [], newTo: [], met: [] };
-  return { store, life, refilling: false, fresh: false, absorbed: [], ...nobody };
+  return { store, life, refilling: false, unsure: false, fresh: false, absorbed: [], ...nobody };
 }
 
 function withName(names: readonly string[], name: string): readonly string[] {

@@ -210,8 +210,11 @@ class LeaderlessReplica implements Replica {
   }
 
   #store(from: NodeId, { sequence, key, record }: Store, turn: Turn, effects: Effects): void {
-    const { namespace, partition } = this.#members;
-    const ours = turn.writesRefused === null && partitionOfKey(key, namespace.partitions) === partition;
+    const { namespace, partition, peers } = this.#members;
+    // What a stand-in keeps may be older than what all homes have forgotten. It keeps it until it is taken.
+    const early = !peers.includes(from) && !this.#floor.knowsOld;
+    const mayTake = turn.writesRefused === null && !early;
+    const ours = mayTake && partitionOfKey(key, namespace.partitions) === partition;
     const absorbed = ours ? this.#records.absorb(turn, effects, key, record) : 'unusable';
     if (absorbed === 'corrupt') this.#repair.begin(key, turn, effects);
     const status = absorbed === 'corrupt' ? 'corrupt' : absorbed === 'unusable' ? 'refused' : 'stored';
