@@ -19,7 +19,7 @@ export function mutexModel(): Model {
     commutes: false,
     stateFollowsFromSteps: false,
     helps: (before, after, next) => next.apply(before) === undefined && next.apply(after) !== undefined,
-    observed: (_required, pending) => pending,
+    seenUntil: () => () => Infinity,
     unsettled: undefined,
     show: (state) =>
       state === FREE ? 'free' : `held by process ${showValue(holders.value((state as number) - 1))}`,
