@@ -71,12 +71,8 @@ const set: Apply<string> = (state, { f, input, output }) => {
   return [...held].sort().join('');
 };
 
-/** The holder, or -1. Processes are two, as locks of many never clash. */
-const mutex: Apply<number> = (state, { f, process }) => {
-  const self = Number(process) % 2;
-  if (f === 'acquire') return state === -1 ? self : undefined;
-  return state === self ? -1 : undefined;
-};
+/** Whether it is held. */
+const mutex: Apply<boolean> = (state, { f }) => (state === (f === 'release') ? !state : undefined);
 
 const ACCOUNTS = ['x', 'y'] as const;
 const bank: Apply<string> = (state, { f, input, output }) => {
@@ -190,7 +186,7 @@ const CASES: readonly Case<unknown>[] = [
     name: 'mutex',
     model: 'mutex',
     body: fc.oneof(body('acquire', fc.constant(null)), body('release', fc.constant(null))),
-    initials: [-1],
+    initials: [false],
     apply: mutex,
   }),
   some({ name: 'bank', model: 'bank', body: bankBodies, initials: openings, apply: bank }),
