@@ -8,9 +8,9 @@ import { checkExperiment, scheduleProblems, type Experiment } from '../experimen
 import { problemsOf, type Problem } from '../experiments/tell-issue.js';
 import type { Path } from '../experiments/yaml-lines.js';
 import { faultSchema } from '../faults/fault-schema.js';
-import { OPERATION_SCHEMAS } from '../workloads/operation-schema.js';
 import type { PlannedOperation } from '../workloads/workload.js';
 import { WORKLOADS } from '../workloads/workloads.js';
+import { OPERATION_SCHEMAS } from './operation-schema.js';
 import { workloadOptions, type Plan } from './plan.js';
 import { z } from 'zod';
 

@@ -3,7 +3,7 @@
  * would be done as another one, and one with a value of another kind fail in the middle of a run.
  */
 import { z } from 'zod';
-import type { WorkloadName } from './workload-names.js';
+import type { WorkloadName } from '../workloads/workload-names.js';
 
 const NOTHING = { value: z.null() };
 const TEXT = { value: z.string().min(1) };
