@@ -6,7 +6,7 @@ import type { Dot } from '../../src/core/version-vector.js';
 import { Minter, type Incarnations } from '../../src/node/minter.js';
 import type { Storage } from '../../src/runtime/runtime.js';
 import { SimulatedWorld } from '../../src/simulation/world.js';
-import { drain } from '../support/sim-cluster.js';
+import { eventLoopTurns } from '../../chaos/event-loop.js';
 
 const GROUP = groupId(namespaceName('photos'), 0);
 const OTHER = groupId(namespaceName('photos'), 1);
@@ -22,7 +22,7 @@ describe('Minter', () => {
   let storage: Storage;
 
   beforeEach(() => {
-    world = new SimulatedWorld({ seed: 1, drain });
+    world = new SimulatedWorld({ seed: 1, turns: eventLoopTurns });
     storage = world.disk('n1').open();
   });
 

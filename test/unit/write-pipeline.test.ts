@@ -4,7 +4,7 @@ import { WritePipeline } from '../../src/node/write-pipeline.js';
 import type { Storage } from '../../src/runtime/runtime.js';
 import type { SimulatedDisk } from '../../src/simulation/disk.js';
 import { SimulatedWorld } from '../../src/simulation/world.js';
-import { drain } from '../support/sim-cluster.js';
+import { eventLoopTurns } from '../../chaos/event-loop.js';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -18,7 +18,7 @@ describe('WritePipeline', () => {
   let failures: unknown[];
 
   beforeEach(() => {
-    world = new SimulatedWorld({ seed: 1, drain });
+    world = new SimulatedWorld({ seed: 1, turns: eventLoopTurns });
     disk = world.disk('n1');
     batches = [];
     released = [];
