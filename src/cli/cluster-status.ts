@@ -4,6 +4,7 @@
  */
 import type { ConnectOptions, Database } from '../client/api.js';
 import { connect } from '../index.js';
+import type { NodeStatus } from '../node/node-status.js';
 import { connectOptions, type ConnectionArguments } from './connect.js';
 import type { CliContext } from './context.js';
 import { formatDuration } from './duration.js';
@@ -12,7 +13,7 @@ import { clusterPlaces, type ClusterPlaces } from './cluster-nodes.js';
 import { readNodeStates, type NodeState } from './node-states.js';
 import { readPidFile } from './pid-file.js';
 import { residentBytes } from './process-identity.js';
-import { formatBytes, formatCount, tableLines } from './table.js';
+import { formatBytes, formatCount, tableLines, type Column } from './table.js';
 
 export interface StatusArguments extends ConnectionArguments {
   readonly config: string | undefined;
@@ -62,6 +63,8 @@ function statusConnectOptions(argv: StatusArguments, places: ClusterPlaces | und
 
 /** The table that a person reads. */
 export function statusLines(states: readonly StatusRow[]): string[] {
+  // Only where namespaces have leaders.
+  const led = states.some(({ status }) => status?.gauges['leads'] !== undefined);
   return tableLines(
     [
       { title: 'NODE' },
@@ -69,6 +72,7 @@ export function statusLines(states: readonly StatusRow[]): string[] {
       { title: 'ZONE' },
       { title: 'STATE' },
       { title: 'PEERS', align: 'right' },
+      ...(led ? LEADER_COLUMNS : []),
       { title: 'HINTS', align: 'right' },
       { title: 'HELD', align: 'right' },
       { title: 'REPAIRS', align: 'right' },
@@ -77,8 +81,24 @@ export function statusLines(states: readonly StatusRow[]): string[] {
       { title: 'MEMORY', align: 'right' },
       { title: 'UP', align: 'right' },
     ],
-    states.map((state) => [state.node, state.address, state.zone, stateText(state), ...figures(state)]),
+    states.map((state) => [
+      state.node,
+      state.address,
+      state.zone,
+      stateText(state),
+      ...figures(state, led ? leaderFigures : () => []),
+    ]),
   );
+}
+
+/** Partitions that the node leads; entries that it knows to be committed, in all partitions, and has not applied. */
+const LEADER_COLUMNS: readonly Column[] = [
+  { title: 'LEADS', align: 'right' },
+  { title: 'BEHIND', align: 'right' },
+];
+
+function leaderFigures({ gauges }: NodeStatus): string[] {
+  return [formatCount(gauges['leads'] ?? 0), formatCount(gauges['lagEntries'] ?? 0)];
 }
 
 function stateText({ status, error }: NodeState): string {
@@ -87,12 +107,14 @@ function stateText({ status, error }: NodeState): string {
   return (status.gauges['refilling'] ?? 0) > 0 ? 'refilling' : 'up';
 }
 
-function figures({ status, memoryBytes }: StatusRow): string[] {
-  if (status === undefined) return ['-', '-', '-', '-', '-', '-', '-', '-'];
+function figures({ status, memoryBytes }: StatusRow, more: (status: NodeStatus) => string[]): string[] {
+  // Cells beyond the columns are not printed.
+  if (status === undefined) return Array.from({ length: 8 + LEADER_COLUMNS.length }, () => '-');
   const reachable = status.peers.filter((peer) => peer.reachable).length;
   const { counters } = status;
   return [
     `${reachable}/${status.peers.length}`,
+    ...more(status),
     formatCount(status.gauges['hints'] ?? 0),
     formatCount(status.gauges['standInHints'] ?? 0),
     formatCount((counters['read_repairs'] ?? 0) + (counters['records_repaired'] ?? 0)),

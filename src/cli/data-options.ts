@@ -1,8 +1,9 @@
 /** The options that the commands on keys share, and how they become the SDK's call options. */
 import type { Argv } from 'yargs';
-import type { QuorumLevel } from '../cluster/cluster-map.js';
+import type { AckLevel, QuorumLevel, ReadMode } from '../cluster/cluster-map.js';
 import type { Context } from '../client/api.js';
 import { TrefoilError } from '../core/errors.js';
+import { argumentsAs } from './arguments.js';
 import { connectionOptions, type ConnectionArguments } from './connect.js';
 import { parseDurationMs } from './duration.js';
 
@@ -11,12 +12,22 @@ export interface DataArguments extends ConnectionArguments {
 }
 
 export interface ReadArguments {
-  readonly read: QuorumLevel | undefined;
+  readonly read: QuorumLevel | ReadMode | undefined;
   readonly explain: boolean;
+}
+
+export interface StalenessArguments {
+  readonly maxStaleness: number | undefined;
+}
+
+export interface ConditionArguments {
+  readonly ifVersion: number | undefined;
+  readonly ifAbsent: boolean;
 }
 
 export interface WriteArguments {
   readonly write: QuorumLevel | undefined;
+  readonly ack: AckLevel | undefined;
   readonly explain: boolean;
   readonly context: string | undefined;
 }
@@ -34,20 +45,55 @@ export function dataOptions<T>(yargs: Argv<T>): Argv<T & DataArguments> {
 
 export function readOption<T>(yargs: Argv<T>): Argv<T & Pick<ReadArguments, 'read'>> {
   return yargs.option('read', {
-    describe: 'replicas that must answer: one, quorum, all or a number',
+    describe:
+      'replicas that must answer: one, quorum, all or a number; with a leader: linearizable, session or follower',
     type: 'string',
     requiresArg: true,
-    coerce: (text: string | undefined) => parseLevel(text, '--read'),
+    coerce: (text: string | undefined) => parseReadLevel(text),
   });
 }
 
-export function writeOption<T>(yargs: Argv<T>): Argv<T & Pick<WriteArguments, 'write'>> {
-  return yargs.option('write', {
-    describe: 'replicas that must have it on disk: one, quorum, all or a number',
+export function stalenessOption<T>(yargs: Argv<T>): Argv<T & StalenessArguments> {
+  const withOption = yargs.option('max-staleness', {
+    describe: 'with a leader: how far behind a follower that answers may be: 500ms, 2s',
     type: 'string',
     requiresArg: true,
-    coerce: (text: string | undefined) => parseLevel(text, '--write'),
+    coerce: (text: string | undefined) =>
+      text === undefined ? undefined : parseDurationMs(text, '--max-staleness'),
   });
+  return argumentsAs<T & StalenessArguments>(withOption);
+}
+
+export function writeOption<T>(yargs: Argv<T>): Argv<T & Pick<WriteArguments, 'write' | 'ack'>> {
+  return yargs
+    .option('write', {
+      describe: 'replicas that must have it on disk: one, quorum, all or a number',
+      type: 'string',
+      requiresArg: true,
+      coerce: (text: string | undefined) => parseLevel(text, '--write'),
+    })
+    .option('ack', {
+      describe: 'with a leader: who must have it on disk: leader, quorum or all',
+      type: 'string',
+      requiresArg: true,
+      coerce: (text: string | undefined) => parseAck(text),
+    });
+}
+
+export function conditionOptions<T>(yargs: Argv<T>): Argv<T & ConditionArguments> {
+  const withOptions = yargs
+    .option('if-version', {
+      describe: 'with a leader: only if the key has this version, as get --json shows it; 0 for absent',
+      type: 'string',
+      requiresArg: true,
+      coerce: (text: string | undefined) => parseVersion(text),
+    })
+    .option('if-absent', {
+      describe: 'with a leader: only if the key is absent',
+      type: 'boolean',
+      default: false,
+    });
+  return argumentsAs<T & ConditionArguments>(withOptions);
 }
 
 export function explainOption<T>(yargs: Argv<T>): Argv<T & Pick<ReadArguments, 'explain'>> {
@@ -75,11 +121,34 @@ export function ttlOption<T>(yargs: Argv<T>): Argv<T & { readonly ttl: number | 
   });
 }
 
+const LEVEL = /^(?:one|quorum|all|[1-9]\d{0,2})$/;
+
 /** `one`, `quorum`, `all`, or a whole number above zero. Throws `BadRequest`. */
 export function parseLevel(text: string | undefined, option: string): QuorumLevel | undefined {
   if (text === undefined || text === 'one' || text === 'quorum' || text === 'all') return text;
-  if (/^[1-9]\d{0,2}$/.test(text)) return Number(text);
+  if (LEVEL.test(text)) return Number(text);
   throw new TrefoilError('BadRequest', `${option} must be one, quorum, all or a number, not "${text}"`);
+}
+
+function parseReadLevel(text: string | undefined): QuorumLevel | ReadMode | undefined {
+  if (text === 'linearizable' || text === 'session' || text === 'follower') return text;
+  if (text === undefined || LEVEL.test(text)) return parseLevel(text, '--read');
+  throw new TrefoilError(
+    'BadRequest',
+    `--read must be one, quorum, all or a number, or with a leader linearizable, session or follower, not "${text}"`,
+  );
+}
+
+function parseAck(text: string | undefined): AckLevel | undefined {
+  if (text === undefined || text === 'leader' || text === 'quorum' || text === 'all') return text;
+  throw new TrefoilError('BadRequest', `--ack must be leader, quorum or all, not "${text}"`);
+}
+
+function parseVersion(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const version = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(version)) return version;
+  throw new TrefoilError('BadRequest', `--if-version must be a version, or 0 for absent, not "${text}"`);
 }
 
 /** The text that `get --json` prints for a context. */
@@ -97,17 +166,30 @@ export function parseContext(key: string, text: string): Context {
 /** Only what was given, as the SDK wants it: absent means the namespace's own. */
 export function callOptions(
   key: string,
-  argv: Partial<ReadArguments & WriteArguments & { readonly ttl: number | undefined }>,
+  argv: Partial<
+    ReadArguments &
+      StalenessArguments &
+      WriteArguments &
+      ConditionArguments & { readonly ttl: number | undefined }
+  >,
 ): {
-  read?: QuorumLevel;
+  read?: QuorumLevel | ReadMode;
+  maxStalenessMs?: number;
   write?: QuorumLevel;
+  ack?: AckLevel;
+  ifVersion?: number;
+  ifAbsent?: true;
   explain?: boolean;
   ttlMs?: number;
   context?: Context;
 } {
   return {
     ...(argv.read === undefined ? {} : { read: argv.read }),
+    ...(argv.maxStaleness === undefined ? {} : { maxStalenessMs: argv.maxStaleness }),
     ...(argv.write === undefined ? {} : { write: argv.write }),
+    ...(argv.ack === undefined ? {} : { ack: argv.ack }),
+    ...(argv.ifVersion === undefined ? {} : { ifVersion: argv.ifVersion }),
+    ...(argv.ifAbsent === true ? { ifAbsent: true } : {}),
     ...(argv.explain === true ? { explain: true } : {}),
     ...(argv.ttl === undefined ? {} : { ttlMs: argv.ttl }),
     ...(argv.context === undefined ? {} : { context: parseContext(key, argv.context) }),

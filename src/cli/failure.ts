@@ -19,7 +19,7 @@ export function describeFailure(error: TrefoilError): string {
 }
 
 /** The same for a machine. */
-export function failureJson(error: TrefoilError): unknown {
+export function failureJson(error: TrefoilError): { readonly error: object } {
   const { code, message, outcome, retryable, help } = error;
   return { error: { code, message, outcome, retryable, help } };
 }

@@ -10,20 +10,22 @@ import {
   dataOptions,
   explainOption,
   readOption,
+  stalenessOption,
   type DataArguments,
   type ReadArguments,
+  type StalenessArguments,
 } from './data-options.js';
 import { EXIT, endWith } from './exit-codes.js';
 import { explanationLines } from './explanation-text.js';
 import { jsonValue, valueLine } from './value-text.js';
 
-type GetArguments = DataArguments & ReadArguments & { readonly key: string };
+type GetArguments = DataArguments & ReadArguments & StalenessArguments & { readonly key: string };
 
 export const getCommand: CommandModule<object, GetArguments> = {
   command: 'get <key>',
   describe: 'print the value of a key',
   builder: (yargs) =>
-    explainOption(readOption(dataOptions(yargs))).positional('key', {
+    explainOption(stalenessOption(readOption(dataOptions(yargs)))).positional('key', {
       describe: 'the key',
       type: 'string',
       demandOption: true,
@@ -61,6 +63,8 @@ export function entryJson(
         ? { value }
         : { value, siblings }),
     context: contextText(entry.context),
+    ...(entry.version === undefined ? {} : { version: entry.version }),
+    ...(entry.lag === undefined ? {} : { lag: entry.lag }),
     ...(entry.explain === undefined ? {} : { explain: entry.explain }),
   };
 }
@@ -77,6 +81,9 @@ function printEntry(
   else if (entry.siblings.length > 1) printSiblings(context, namespace, entry);
   else if (only instanceof Uint8Array) process.stdout.write(only);
   else context.print(typeof only === 'string' ? only : valueLine(only));
+  if (entry.lag !== undefined && entry.lag.entries > 0) {
+    context.note(`from a follower that was ${entry.lag.entries} entries behind`);
+  }
   if (entry.explain !== undefined) explanationLines(entry.explain).forEach((line) => context.note(line));
 }
 

@@ -23,6 +23,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<unknown>>> = {
   add: async () => (await import('./change-commands.js')).addCommand,
   remove: async () => (await import('./change-commands.js')).removeCommand,
   scan: async () => (await import('./scan-command.js')).scanCommand,
+  batch: async () => (await import('./batch-command.js')).batchCommand,
   photos: async () => (await import('./photos-command.js')).photosCommand,
   config: async () => (await import('./config-command.js')).configCommand,
   check: async () => (await import('./check-command.js')).checkCommand,

@@ -7,12 +7,14 @@ import { withDatabase } from './connect.js';
 import { cliContext, type CliContext } from './context.js';
 import {
   callOptions,
+  conditionOptions,
   contextOption,
   contextText,
   dataOptions,
   explainOption,
   ttlOption,
   writeOption,
+  type ConditionArguments,
   type DataArguments,
   type WriteArguments,
 } from './data-options.js';
@@ -20,7 +22,8 @@ import { explanationLines } from './explanation-text.js';
 import { readInput } from './read-input.js';
 
 type PutArguments = DataArguments &
-  WriteArguments & {
+  WriteArguments &
+  ConditionArguments & {
     readonly key: string;
     readonly value: string | undefined;
     readonly file: string | undefined;
@@ -33,7 +36,7 @@ export const putCommand: CommandModule<object, PutArguments> = {
   describe: 'store a value under a key',
   builder: (yargs) =>
     argumentsAs<PutArguments>(
-      contextOption(ttlOption(explainOption(writeOption(dataOptions(yargs)))))
+      conditionOptions(contextOption(ttlOption(explainOption(writeOption(dataOptions(yargs))))))
         .positional('key', { describe: 'the key', type: 'string', demandOption: true })
         .positional('value', { describe: 'text to store, or - for the bytes of stdin', type: 'string' })
         .option('file', { describe: 'store the bytes of this file', type: 'string', requiresArg: true })
@@ -60,6 +63,8 @@ export function printWritten(context: CliContext, verb: 'stored' | 'deleted', wr
       key: written.key,
       context: contextText(written.context),
       siblings: written.siblings,
+      ...(written.version === undefined ? {} : { version: written.version }),
+      ...(written.replicas === undefined ? {} : { replicas: written.replicas }),
       ...(written.explain === undefined ? {} : { explain: written.explain }),
     });
     return;

@@ -30,17 +30,21 @@ export function parseJson(text: string, source: string): unknown {
   }
 }
 
-async function readBytes(stream: AsyncIterable<unknown>): Promise<Uint8Array> {
+/** All of a stream. Throws `ValueTooLarge` beyond `bytesMax`, and `BadRequest` where it cannot be read. */
+export async function readBytes(
+  stream: AsyncIterable<unknown>,
+  bytesMax = VALUE_BYTES_MAX,
+): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   try {
     for await (const chunk of stream) {
       chunks.push(chunk as Uint8Array);
       length += (chunk as Uint8Array).length;
-      if (length > VALUE_BYTES_MAX)
+      if (length > bytesMax)
         throw new TrefoilError(
           'ValueTooLarge',
-          `the input holds more than ${VALUE_BYTES_MAX} bytes, the limit of one value`,
+          `the input holds more than ${bytesMax} bytes, the limit${bytesMax === VALUE_BYTES_MAX ? ' of one value' : ''}`,
         );
     }
   } catch (error) {

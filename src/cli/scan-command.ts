@@ -6,11 +6,19 @@ import { TrefoilError } from '../core/errors.js';
 import type { ConflictPolicy } from '../core/views.js';
 import { withDatabase } from './connect.js';
 import { cliContext } from './context.js';
-import { dataOptions, readOption, type DataArguments, type ReadArguments } from './data-options.js';
+import {
+  dataOptions,
+  readOption,
+  stalenessOption,
+  type DataArguments,
+  type ReadArguments,
+  type StalenessArguments,
+} from './data-options.js';
 import { conflictOf, entryJson } from './get-command.js';
 import { valueLine } from './value-text.js';
 
 type ScanArguments = DataArguments &
+  StalenessArguments &
   Pick<ReadArguments, 'read'> & {
     readonly prefix: string | undefined;
     readonly after: string | undefined;
@@ -22,7 +30,7 @@ export const scanCommand: CommandModule<object, ScanArguments> = {
   command: 'scan',
   describe: 'print keys and values in key order',
   builder: (yargs) =>
-    readOption(dataOptions(yargs))
+    stalenessOption(readOption(dataOptions(yargs)))
       .option('prefix', { describe: 'only keys that start so', type: 'string', requiresArg: true })
       .option('after', { describe: 'only keys after this one', type: 'string', requiresArg: true })
       .option('limit', {
@@ -40,6 +48,7 @@ export const scanCommand: CommandModule<object, ScanArguments> = {
         ...(argv.after === undefined ? {} : { after: argv.after }),
         ...(argv.limit === undefined ? {} : { limit: argv.limit }),
         ...(argv.read === undefined ? {} : { read: argv.read }),
+        ...(argv.maxStaleness === undefined ? {} : { maxStalenessMs: argv.maxStaleness }),
       });
       const conflict = conflictOf(db, argv.namespace);
       for await (const entry of entries) {

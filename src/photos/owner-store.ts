@@ -59,6 +59,9 @@ export class OwnerStore {
       return [{ type: 'put' as const, key, value, ...(context === undefined ? {} : { context }) }];
     });
     if (puts.length === 0) return;
-    for (const result of await this.#entries.batch(puts)) if (result.type === 'error') throw result.error;
+    for (const result of await this.#entries.batch(puts)) {
+      // With a leader: someone else has written it since, and what is written never changes.
+      if (result.type === 'error' && result.error.code !== 'ConditionFailed') throw result.error;
+    }
   }
 }

@@ -209,16 +209,32 @@ export class PhotoStore {
       return entry?.siblings.length === 0 && isFirst(photo, i) ? [{ photo, entry }] : [];
     });
     const written = new Map(await this.#putAbsent(absent));
+    const others = await this.#storedByOthers([...written].flatMap(([id, e]) => (isRefused(e) ? [id] : [])));
     return batch.map((photo, i): AddResult => {
       const result = found[i];
       if (result?.type === 'error') return { type: 'error', error: result.error };
       const there = mergedPhoto(entries[i]);
       if (there !== undefined) return { type: 'stored', photo: there, isNew: false };
+      const other = others.get(photo.id);
+      if (other !== undefined) return { type: 'stored', photo: other, isNew: false };
       const error = written.get(photo.id);
       return error === undefined
         ? { type: 'stored', photo, isNew: isFirst(photo, i) }
         : { type: 'error', error };
     });
+  }
+
+  /** What stands under photo ids that were absent a moment ago: with a leader, whoever comes second is refused. */
+  async #storedByOthers(ids: readonly string[]): Promise<ReadonlyMap<string, Photo>> {
+    const found = new Map<string, Photo>();
+    if (ids.length === 0) return found;
+    const results = await this.#photos.batch(ids.map((id) => ({ type: 'get', key: photoKey(id) }) as const));
+    ids.forEach((id, i) => {
+      const result = results[i];
+      const photo = result?.type === 'get' ? mergedPhoto(result.entry) : undefined;
+      if (photo !== undefined) found.set(id, photo);
+    });
+    return found;
   }
 
   /** Per photo id what went wrong, undefined where nothing did. */
@@ -252,6 +268,10 @@ export class PhotoStore {
       tags: sortedTags(edit.tags ?? photo.tags),
     };
   }
+}
+
+function isRefused(error: TrefoilError | undefined): boolean {
+  return error?.code === 'ConditionFailed';
 }
 
 function mergedPhoto(entry: Entry<Photo> | undefined): Photo | undefined {

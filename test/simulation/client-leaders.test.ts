@@ -187,10 +187,14 @@ describe('the session with a group', () => {
     };
     const written = await world.settle(photos.put(key, 2, { ifAbsent: true }));
     expect(store.applied).toEqual([`${key} ${written.version}`]);
-    expect(operations('put').map((o) => [o.operation.sequence, o.attempt])).toEqual([
+    // The others name the leader, which cannot be connected for a moment: bounded by pauses.
+    const attempts = operations('put').map((o) => [o.operation.sequence, o.attempt]);
+    expect(attempts.slice(0, 2)).toEqual([
       [1, 0],
       [1, 1],
     ]);
+    expect(attempts.every(([sequence]) => sequence === 1)).toBe(true);
+    expect(attempts.length).toBeLessThan(12);
   });
 
   test('a condition that failed is certain, whichever attempt was judged', async () => {
@@ -459,7 +463,8 @@ describe('update', () => {
 
   test('of many processes at once loses none', async () => {
     await start();
-    const clients = await world.settle(Promise.all(Array.from({ length: 6 }, () => world.connect())));
+    const clients: Database[] = [];
+    for (let i = 0; i < 6; i++) clients.push(await world.connect());
     const increments = clients.flatMap((client) => {
       const own = client.namespace<number>('photos');
       return Array.from({ length: 5 }, () => own.update('k', (n = 0) => n + 1, { timeoutMs: 30_000 }));

@@ -6,6 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { callOptions, contextText, parseContext, parseLevel } from '../../src/cli/data-options.js';
 import { markPlainWords, unmarkPlainWords } from '../../src/cli/plain-words.js';
 import { readInput } from '../../src/cli/read-input.js';
+import { batchOperations } from '../../src/cli/batch-command.js';
 import { applyChange, mergePatch } from '../../src/cli/update-change.js';
 import { changeOf } from '../../src/cli/update-command.js';
 import { VALUE_BYTES_MAX } from '../../src/core/limits.js';
@@ -44,6 +45,43 @@ describe('contexts', () => {
       ttlMs: 5,
     });
     expect(callOptions('k', { explain: false, read: undefined })).toEqual({});
+    expect(callOptions('k', { read: 'follower', maxStaleness: 500 })).toEqual({
+      read: 'follower',
+      maxStalenessMs: 500,
+    });
+    expect(callOptions('k', { ack: 'all', ifVersion: 0, ifAbsent: false })).toEqual({
+      ack: 'all',
+      ifVersion: 0,
+    });
+    expect(callOptions('k', { ifAbsent: true })).toEqual({ ifAbsent: true });
+  });
+});
+
+describe('a batch', () => {
+  it('is one JSON object a line', () => {
+    const text =
+      '{"put":"{a}/1","value":{"n":1},"ttlMs":5,"ifAbsent":true}\n\n{"put":"{a}/2","value":null}\n{"delete":"{a}/3","ifVersion":7}\n';
+    expect(batchOperations(text)).toEqual([
+      { type: 'put', key: '{a}/1', value: { n: 1 }, ttlMs: 5, ifAbsent: true },
+      { type: 'put', key: '{a}/2', value: null },
+      { type: 'delete', key: '{a}/3', ifVersion: 7 },
+    ]);
+  });
+
+  it.each([
+    ['', 'holds no operation'],
+    ['\n \n', 'holds no operation'],
+    ['nothing', 'line 1 is not JSON'],
+    ['{"delete":"a"}\n[]', 'line 2 must be'],
+    ['null', 'line 1 must be'],
+    ['{"put":"a"}', 'line 1 must be'],
+    ['{"put":7,"value":1}', 'line 1 must be'],
+    ['{"delete":"a","value":1}', 'line 1 must be'],
+    ['{"put":"a","value":1,"ttl":5}', 'line 1 has "ttl"; known are put, value, ttlMs, ifVersion, ifAbsent'],
+    ['{"delete":"a","ifVersion":"7"}', 'ifVersion must be a number'],
+    ['{"delete":"a","ifAbsent":1}', 'ifAbsent must be true or false'],
+  ])('refuses %j', (text, why) => {
+    expect(() => batchOperations(text)).toThrow(why);
   });
 });
 
