@@ -367,7 +367,7 @@ export const leaderFollowerMessages: ByType<LeaderFollowerMessage> = {
     asked: index,
     life: index,
     state: fc.constantFrom('fresh', 'joining', 'member'),
-    formed: fc.array(fc.tuple(node, index), { maxLength: 3 }),
+    formed: fc.array(fc.tuple(node, index), { maxLength: 5 }),
   }),
   admit: fc.record({ type: fc.constant('admit'), term, life: index, index: count }),
 };
