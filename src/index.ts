@@ -20,6 +20,7 @@ export async function connect(options: ConnectOptions): Promise<Database> {
 
 export type {
   BatchOperation,
+  BatchOptions,
   BatchResult,
   CallOptions,
   Changed,
@@ -40,10 +41,18 @@ export type {
   SetEntry,
   UpdateOptions,
   ValueCodec,
+  WriteCondition,
   WriteOptions,
   Written,
 } from './client/api.js';
 export { bytesCodec, msgpackCodec } from './client/codec.js';
-export type { ClusterMap, NamespaceEntry, NodeEntry, QuorumLevel } from './cluster/cluster-map.js';
+export type {
+  AckLevel,
+  ClusterMap,
+  NamespaceEntry,
+  NodeEntry,
+  QuorumLevel,
+  ReadMode,
+} from './cluster/cluster-map.js';
 export { ERRORS, TrefoilError, type ErrorCode, type Outcome } from './core/errors.js';
-export type { Explanation, ReplicaAnswer } from './protocol/messages.js';
+export type { Explanation, ReadLag, ReplicaAnswer } from './protocol/messages.js';

@@ -20,6 +20,7 @@ import { nodesOf, type Fault, type FaultName } from '../faults/fault.js';
 import { drawnFaultSchema, faultSchema, range } from '../faults/fault-schema.js';
 import { CHECK_NAMES, CHECKS_OF } from '../run/check-names.js';
 import {
+  CONDITIONAL_WORKLOADS,
   LEADER_WORKLOADS,
   PHOTO_NAMESPACES,
   POLICIES_OF,
@@ -31,7 +32,10 @@ import { readYaml, type Path } from './yaml-lines.js';
 /** Between two drawn faults; it bounds how many there can be. */
 const PAUSE_MS_MIN = 10;
 
-const level = z.union([z.enum(['one', 'quorum', 'all']), z.number().int().min(1)]);
+const QUORUM_LEVELS = ['one', 'quorum', 'all'] as const;
+const READ_MODES = ['linearizable', 'session', 'follower'] as const;
+
+const level = z.union([z.enum(QUORUM_LEVELS), z.number().int().min(1)]);
 
 const experimentSchema = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9-]*$/, { error: 'lower-case letters, digits and dashes' }),
@@ -57,8 +61,9 @@ const experimentSchema = z.strictObject({
     rate: z.number().positive().max(100_000).default(50),
     keys: z.number().int().min(1).max(1_000_000).default(5),
     keyChoice: z.enum(['uniform', 'zipfian']).default('uniform'),
-    read: level.optional(),
+    read: z.union([level, z.enum(READ_MODES)]).optional(),
     write: level.optional(),
+    ack: z.enum(['leader', 'quorum', 'all']).optional(),
     session: z.boolean().default(false),
     timeoutMs: z.number().int().min(10).max(60_000).default(1_500),
   }),
@@ -210,15 +215,38 @@ function workloadProblems(
       : LEADER_WORKLOADS.includes(workload.name);
   if (!takes) {
     const has = used.strategy === 'leaderless' ? used.conflict : `strategy: ${used.strategy}`;
-    const reason = `the workload ${workload.name} is for conflict: ${policies.join(' or ')}, and ${used.name} has ${has}`;
+    const needs = policies.length > 0 ? `conflict: ${policies.join(' or ')}` : 'strategy: leader-follower';
+    const reason = `the workload ${workload.name} is for ${needs}, and ${used.name} has ${has}`;
     return [{ path: ['workload', 'namespace'], reason }];
   }
+  const unfit = unfitLevels(workload, used);
+  if (unfit.length > 0) return unfit;
   if (workload.name !== 'photos') return [];
   const known: readonly string[] = config.namespaces.map(({ name }) => name);
   const missing = PHOTO_NAMESPACES.filter((name) => !known.includes(name));
   if (missing.length === 0) return [];
   const reason = `the workload photos is for namespaces ${PHOTO_NAMESPACES.join(', ')}; there is no ${missing.join(', no ')}`;
   return [{ path: ['cluster', 'namespaces'], reason }];
+}
+
+/** Levels of the other strategy, and what an acknowledgement by the leader alone cannot have. */
+function unfitLevels(
+  { name, read, write, ack }: Experiment['workload'],
+  used: ClusterConfig['namespaces'][number],
+): Problem[] {
+  const has = `${used.name} has strategy: ${used.strategy}`;
+  const isMode = READ_MODES.some((mode) => mode === read);
+  const problem = (field: string, reason: string): Problem => ({ path: ['workload', field], reason });
+  if (used.strategy === 'leaderless') {
+    if (isMode) return [problem('read', `${String(read)} is for strategy: leader-follower, and ${has}`)];
+    return ack === undefined ? [] : [problem('ack', `ack is for strategy: leader-follower, and ${has}`)];
+  }
+  if (read !== undefined && !isMode)
+    return [problem('read', `${String(read)} is for strategy: leaderless, and ${has}`)];
+  if (write !== undefined) return [problem('write', `write is for strategy: leaderless, and ${has}`)];
+  if ((ack ?? used.ack) !== 'leader' || !CONDITIONAL_WORKLOADS.includes(name)) return [];
+  const reason = `the workload ${name} has conditional writes, which ack: leader cannot answer`;
+  return [problem(ack === undefined ? 'namespace' : 'ack', reason)];
 }
 
 function scheduleProblems(fault: Fault, experiment: Experiment): string[] {

@@ -9,7 +9,7 @@ import { unreachable } from '../../src/core/invariant.js';
 import type { Cancel } from '../../src/runtime/runtime.js';
 import type { SimulatedCluster } from '../../src/simulation/cluster.js';
 import type { Way } from '../../src/simulation/conditions.js';
-import { recordPlace } from '../../src/simulation/copies.js';
+import { storedKeys } from '../../src/simulation/copies.js';
 import type { CrashOptions } from '../../src/simulation/world.js';
 import { nodesOf, type FaultKind } from './fault.js';
 import { partitionWays } from './partition-ways.js';
@@ -156,10 +156,8 @@ function stopInOrder(cluster: SimulatedCluster, node: string): EndFault {
 
 function rot(cluster: SimulatedCluster, node: string, pick: number): void {
   const disk = cluster.world.disk(node);
-  const records = cluster.map.namespaces.flatMap(({ name, partitions }) =>
-    Array.from({ length: partitions }, (_, partition) => recordPlace(name, partition)).flatMap((place) =>
-      disk.keys({ gte: place, lt: `${place.slice(0, -1)}0` }),
-    ),
+  const records = cluster.map.namespaces.flatMap((entry) =>
+    Array.from({ length: entry.partitions }, (_, partition) => storedKeys(entry, partition, disk)).flat(),
   );
   const record = records[Math.floor(pick * records.length)];
   if (record !== undefined) disk.flipByte(record);

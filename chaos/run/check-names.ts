@@ -10,8 +10,12 @@ export const CHECK_NAMES = [
   'freshness',
   'read-your-writes',
   'monotonic-reads',
+  'monotonic-writes',
+  'writes-follow-reads',
   'lost-updates',
   'reads-repair',
+  'fail-over-losses',
+  'expiry',
   'last-writer-wins',
   'counter-total',
   'set-elements',
@@ -20,9 +24,23 @@ export const CHECK_NAMES = [
   'sequential',
   'causal',
   'serializable',
+  'strict-serializable',
 ] as const;
 
 export type CheckName = (typeof CHECK_NAMES)[number];
+
+const OF_REGISTERS: readonly CheckName[] = [
+  'converged',
+  'acknowledged-kept',
+  'nothing-from-nowhere',
+  'linearizable',
+  'sequential',
+  'causal',
+  'read-your-writes',
+  'monotonic-reads',
+  'monotonic-writes',
+  'writes-follow-reads',
+];
 
 /** The checks that know a workload's operations. `converged` is about the replicas, and goes with all. */
 export const CHECKS_OF: Readonly<Record<WorkloadName, readonly CheckName[]>> = {
@@ -38,10 +56,11 @@ export const CHECKS_OF: Readonly<Record<WorkloadName, readonly CheckName[]>> = {
     'lost-updates',
     'reads-repair',
   ],
-  register: ['converged', 'nothing-from-nowhere', 'last-writer-wins', 'linearizable', 'sequential', 'causal'],
+  register: [...OF_REGISTERS, 'fail-over-losses', 'expiry', 'last-writer-wins'],
+  'cas-register': OF_REGISTERS,
   counter: ['converged', 'counter-total'],
   set: ['converged', 'set-elements'],
-  'list-append': ['converged', 'serializable'],
+  'list-append': ['converged', 'serializable', 'strict-serializable'],
   bank: ['converged', 'bank-total'],
   photos: ['converged', 'set-elements'],
 };

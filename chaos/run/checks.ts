@@ -6,22 +6,25 @@ import { TrefoilError } from '../../src/core/errors.js';
 import type { GroupCopies } from '../../src/simulation/copies.js';
 import { checkBank } from '../checkers/objects/bank.js';
 import { checkCausal } from '../checkers/consistency/causal.js';
+import { checkSessionGuarantee, type SessionGuarantee } from '../checkers/consistency/session-guarantees.js';
 import { checkSequential } from '../checkers/consistency/sequential.js';
 import { checkLinearizable } from '../checkers/linearizability/check-linearizable.js';
 import { checkAcknowledgedKept } from '../checkers/promises/acknowledged-kept.js';
 import { checkConvergence } from '../checkers/promises/convergence.js';
 import { checkCounterTotal } from '../checkers/promises/counter-total.js';
+import { checkExpiry } from '../checkers/promises/expiry.js';
 import { checkFreshness } from '../checkers/promises/freshness.js';
 import { checkLastWriterWins } from '../checkers/promises/last-writer-wins.js';
 import { checkLostUpdates } from '../checkers/promises/lost-updates.js';
 import { checkNoDoubledEffect } from '../checkers/promises/no-doubled-effect.js';
 import { checkNoResurrection } from '../checkers/promises/no-resurrection.js';
 import { checkNothingFromNowhere } from '../checkers/promises/nothing-from-nowhere.js';
+import { checkRegistersKept } from '../checkers/promises/registers-kept.js';
 import { checkSessionReads } from '../checkers/promises/session-reads.js';
 import { checkSetElements } from '../checkers/promises/set-elements.js';
 import { checkListAppend } from '../checkers/transactions/list-append.js';
 import { worstOf, type CheckBudget, type Verdict } from '../checkers/verdict.js';
-import type { Experiment } from '../experiments/experiment.js';
+import { clusterConfigOf, type Experiment } from '../experiments/experiment.js';
 import type { HistoryEvent, Operation } from '../history/history.js';
 import { operationsOf } from '../history/pairing.js';
 import type { CheckName } from './check-names.js';
@@ -37,6 +40,7 @@ export interface CheckResult {
 const BUDGET: CheckBudget = { stepsMax: 2_000_000, bytesMax: 64 * 1024 * 1024 };
 
 interface Evidence {
+  readonly experiment: Experiment;
   readonly operations: readonly Operation[];
   readonly copies: readonly GroupCopies[];
   /** The sums of all nodes' counters. */
@@ -45,33 +49,46 @@ interface Evidence {
 
 const CHECKERS: Readonly<Record<CheckName, (evidence: Evidence) => Verdict>> = {
   converged: ({ copies }) => converged(copies),
-  'acknowledged-kept': ({ operations }) => checkAcknowledgedKept(operations),
+  'acknowledged-kept': ({ experiment, operations }) =>
+    hasSiblings(experiment) ? checkAcknowledgedKept(operations) : checkRegistersKept(operations, 'promised'),
   'no-resurrection': ({ operations }) => checkNoResurrection(operations),
   'nothing-from-nowhere': ({ operations }) => checkNothingFromNowhere(operations),
   'no-doubled-effect': ({ operations }) => checkNoDoubledEffect(operations),
   freshness: ({ operations }) => checkFreshness(operations),
-  'read-your-writes': ({ operations }) => checkSessionReads(operations, 'read-your-writes'),
-  'monotonic-reads': ({ operations }) => checkSessionReads(operations, 'monotonic-reads'),
+  'read-your-writes': (evidence) => sessionGuarantee(evidence, 'read-your-writes'),
+  'monotonic-reads': (evidence) => sessionGuarantee(evidence, 'monotonic-reads'),
+  'monotonic-writes': (evidence) => sessionGuarantee(evidence, 'monotonic-writes'),
+  'writes-follow-reads': (evidence) => sessionGuarantee(evidence, 'writes-follow-reads'),
   'lost-updates': ({ operations }) => checkLostUpdates(operations),
   'reads-repair': ({ counters }) => readsRepair(counters['read_repairs'] ?? 0),
+  'fail-over-losses': ({ operations }) => checkRegistersKept(operations, 'reported'),
+  expiry: ({ experiment, operations }) => checkExpiry(operations, { ttlMs: ttlMsOf(experiment) }),
   'last-writer-wins': ({ operations }) => checkLastWriterWins(operations),
   'counter-total': ({ operations }) => checkCounterTotal(operations),
   'set-elements': ({ operations }) => checkSetElements(operations),
   'bank-total': ({ operations }) => checkBank(operations, {}),
-  linearizable: ({ operations }) =>
-    checkLinearizable(operations, { model: 'register', nilReads: 'absent', budget: BUDGET }),
+  linearizable: ({ experiment, operations }) =>
+    checkLinearizable(operations, {
+      model: experiment.workload.name === 'cas-register' ? 'cas-register' : 'register',
+      // A value whose time has come is gone without a write.
+      nilReads: ttlMsOf(experiment) > 0 ? 'unknown' : 'absent',
+      budget: BUDGET,
+    }),
   sequential: ({ operations }) => checkSequential(operations, { budget: BUDGET }),
   causal: ({ operations }) => checkCausal(operations, { budget: BUDGET }),
   serializable: ({ operations }) => checkListAppend(operations, { consistency: 'serializable' }),
+  'strict-serializable': ({ operations }) =>
+    checkListAppend(operations, { consistency: 'strict-serializable' }),
 };
 
 export function runChecks(
-  { checks }: Experiment,
+  experiment: Experiment,
   history: readonly HistoryEvent[],
   copies: readonly GroupCopies[],
   counters: Readonly<Record<string, number>>,
 ): CheckResult[] {
-  const evidence = { operations: operationsOf(history), copies, counters };
+  const { checks } = experiment;
+  const evidence = { experiment, operations: operationsOf(history), copies, counters };
   const named = (names: readonly CheckName[], promised: boolean): CheckResult[] =>
     names.map((name) => ({ name, promised, verdict: verdictOf(name, evidence) }));
   return [...named(checks.promised, true), ...named(checks.reported, false)];
@@ -85,6 +102,23 @@ function verdictOf(name: CheckName, evidence: Evidence): Verdict {
     if (!(error instanceof TrefoilError)) throw error;
     return { validity: 'unknown', reason: error.message };
   }
+}
+
+function hasSiblings({ workload }: Experiment): boolean {
+  return workload.name === 'siblings';
+}
+
+function sessionGuarantee({ experiment, operations }: Evidence, guarantee: SessionGuarantee): Verdict {
+  const isOfReads = guarantee === 'read-your-writes' || guarantee === 'monotonic-reads';
+  return isOfReads && hasSiblings(experiment)
+    ? checkSessionReads(operations, guarantee)
+    : checkSessionGuarantee(operations, guarantee, { budget: BUDGET });
+}
+
+/** How long the values of the namespace under test live; 0 for ever. */
+function ttlMsOf(experiment: Experiment): number {
+  const { namespaces } = clusterConfigOf(experiment);
+  return namespaces.find(({ name }) => name === experiment.workload.namespace)?.ttlMs ?? 0;
 }
 
 function converged(copies: readonly GroupCopies[]): Verdict {

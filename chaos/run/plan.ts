@@ -34,11 +34,12 @@ export function planRun(experiment: Experiment, seed: number): Plan {
 }
 
 export function workloadOptions(experiment: Experiment): WorkloadOptions {
-  const { read, write, name: _name, ...rest } = experiment.workload;
+  const { read, write, ack, name: _name, ...rest } = experiment.workload;
   return {
     ...rest,
     durationMs: experiment.durationMs,
     ...(read === undefined ? {} : { read }),
     ...(write === undefined ? {} : { write }),
+    ...(ack === undefined ? {} : { ack }),
   };
 }

@@ -17,7 +17,7 @@ import type { TraceRecorder } from '../../src/simulation/trace.js';
 import type { GroupCopies } from '../../src/simulation/copies.js';
 import type { Validity } from '../checkers/verdict.js';
 import { eventLoopTurns } from '../event-loop.js';
-import { clusterConfigText, type Experiment } from '../experiments/experiment.js';
+import { clusterConfigOf, clusterConfigText, type Experiment } from '../experiments/experiment.js';
 import { beginFault, isInstant, type EndFault } from '../faults/apply-fault.js';
 import type { Fault } from '../faults/fault.js';
 import type { HistoryEvent } from '../history/history.js';
@@ -205,8 +205,9 @@ class Run {
   }
 
   async #perform(client: WorkloadClient, operation: PlannedOperation, process?: string): Promise<boolean> {
-    const open = this.#history.begin(operation, process);
-    const completion = await client.perform(operation, open);
+    const known = client.prepare?.(operation) ?? operation;
+    const open = this.#history.begin(known, process);
+    const completion = await client.perform(known, open);
     open.complete(completion);
     return completion.type === 'ok';
   }
@@ -267,7 +268,7 @@ class Run {
     const workload = WORKLOADS[this.#experiment.workload.name];
     const options = {
       ...workloadOptions(this.#experiment),
-      read: 'all' as const,
+      read: strictestRead(this.#experiment),
       session: false,
       timeoutMs: FINAL_READ_MS_MAX,
     };
@@ -282,7 +283,10 @@ class Run {
       promised: true,
       verdict:
         unanswered.length === 0
-          ? { validity: 'valid', reason: 'after healing every key is read from all replicas' }
+          ? {
+              validity: 'valid',
+              reason: `after healing every key is read ${options.read === 'all' ? 'from all replicas' : 'from its leader'}`,
+            }
           : { validity: 'invalid', reason: `after healing no answer for ${unanswered.join(', ')}` },
     });
   }
@@ -314,6 +318,12 @@ class Run {
   #nowMs(): number {
     return this.#cluster.simulation.nowMs() - this.#beganMs;
   }
+}
+
+function strictestRead(experiment: Experiment): 'all' | 'linearizable' {
+  const { namespaces } = clusterConfigOf(experiment);
+  const used = namespaces.find(({ name }) => name === experiment.workload.namespace);
+  return used?.strategy === 'leader-follower' ? 'linearizable' : 'all';
 }
 
 /** The intervals that an experiment sets, and no others. */

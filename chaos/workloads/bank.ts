@@ -1,23 +1,28 @@
 /**
- * A bank whose accounts stand in one record: transfers by read-modify-write, reads of all balances. The total must
- * never change, which takes transactions or a strategy that orders updates: where it has neither, this shows it.
+ * A bank: transfers between accounts, reads of all balances. The total must never change, which takes transactions or a strategy that
+ * orders updates: where it has neither, this shows it.
+ *
+ * Without a leader the accounts stand in one record, and a transfer is a read-modify-write. With one, each account is a key of its own, a
+ * transfer an atomic batch on the versions that it has read, and all balances one page of a scan, which is of one moment.
  */
-import type { Namespace } from '../../src/client/api.js';
+import type { Database, Namespace } from '../../src/client/api.js';
 import type { Value } from '../history/history.js';
 import { completeRead, completeWrite } from './completing.js';
-import { levelsOf, namespaceOf } from './namespaces.js';
+import { hasLeader, levelsOf, namespaceOf } from './namespaces.js';
 import { planOpenLoop, readEach, weighted } from './planning.js';
-import type { Workload } from './workload.js';
+import type { Workload, WorkloadOptions } from './workload.js';
 
 type Balances = Readonly<Record<string, number>>;
 
 /** Of each account, before any transfer. */
 const OPENING_BALANCE = 100;
 const BANK = 'bank';
+/** Where each account is a key: all of one partition. */
+const ACCOUNTS = '{bank}/';
 
 export const bank: Workload = {
   name: 'bank',
-  summary: 'transfers between accounts in one record, reads of all balances',
+  summary: 'transfers between accounts, reads of all balances',
   plan: (random, options) => {
     const accounts = Math.max(2, options.keys);
     return planOpenLoop(random, options, () => {
@@ -37,25 +42,14 @@ export const bank: Workload = {
     });
   },
   client(database, options) {
-    const namespace: Namespace<Balances> = namespaceOf(database, options);
-    const levels = levelsOf(options);
-    const opening: Balances = Object.fromEntries(
-      Array.from({ length: Math.max(2, options.keys) }, (_, i) => [String(i), OPENING_BALANCE]),
-    );
+    const ledger = (hasLeader(database, options) ? ledgerOfAccounts : ledgerInOneRecord)(database, options);
     return {
       perform(operation) {
         if (operation.f === 'read') {
-          return completeRead(operation, async () => {
-            const { value } = await namespace.get(BANK, levels);
-            return new Map(Object.entries(value ?? opening));
-          });
+          return completeRead(operation, async () => new Map(Object.entries(await ledger.read())));
         }
         return completeWrite(operation, async () => {
-          await namespace.update(
-            BANK,
-            (current) => transferred(current ?? opening, operation.value as ReadonlyMap<string, number>),
-            levels,
-          );
+          await ledger.transfer(operation.value as ReadonlyMap<string, number>);
           return operation.value;
         });
       },
@@ -63,6 +57,56 @@ export const bank: Workload = {
   },
   finalReads: () => readEach([BANK], () => ({ f: 'read', value: null })),
 };
+
+interface Ledger {
+  read(): Promise<Balances>;
+  transfer(transfer: ReadonlyMap<string, number>): Promise<unknown>;
+}
+
+function ledgerInOneRecord(database: Database, options: WorkloadOptions): Ledger {
+  const namespace: Namespace<Balances> = namespaceOf(database, options);
+  const levels = levelsOf(options);
+  const opening = openingBalances(options);
+  return {
+    read: async () => (await namespace.get(BANK, levels)).value ?? opening,
+    transfer: (transfer) =>
+      namespace.update(BANK, (current) => transferred(current ?? opening, transfer), levels),
+  };
+}
+
+/** A transfer that meets another is refused, and so had no effect. */
+function ledgerOfAccounts(database: Database, options: WorkloadOptions): Ledger {
+  const namespace: Namespace<number> = namespaceOf(database, options);
+  const levels = levelsOf(options);
+  return {
+    read: async () => {
+      const found: Record<string, number> = { ...openingBalances(options) };
+      for await (const { key, value } of namespace.scan({ ...levels, prefix: ACCOUNTS }))
+        found[key.slice(ACCOUNTS.length)] = value as number;
+      return found;
+    },
+    transfer: async (transfer) => {
+      const accounts = ['from', 'to'].map((side) => String(transfer.get(side)));
+      const read = await Promise.all(accounts.map((account) => namespace.get(ACCOUNTS + account, levels)));
+      const before = Object.fromEntries(
+        accounts.map((account, i) => [account, read[i]?.value ?? OPENING_BALANCE]),
+      );
+      const after = transferred(before, transfer);
+      if (after === before) return;
+      const puts = accounts.map((account, i) => {
+        const { key, version } = read[i] as { readonly key: string; readonly version?: number };
+        return { type: 'put', key, value: after[account] as number, ifVersion: version as number } as const;
+      });
+      await namespace.batch(puts, { ...levels, atomic: true });
+    },
+  };
+}
+
+function openingBalances({ keys }: WorkloadOptions): Balances {
+  return Object.fromEntries(
+    Array.from({ length: Math.max(2, keys) }, (_, i) => [String(i), OPENING_BALANCE]),
+  );
+}
 
 /** Nothing moves from an account that would be overdrawn. */
 function transferred(balances: Balances, transfer: ReadonlyMap<string, Value>): Balances {

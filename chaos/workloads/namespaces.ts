@@ -1,6 +1,6 @@
 /** How workloads reach their namespace: bound to a session where the experiment asks for one, with its levels. */
 import type { Database, Namespace, Session } from '../../src/client/api.js';
-import type { QuorumLevel } from '../../src/cluster/cluster-map.js';
+import type { AckLevel, QuorumLevel, ReadMode } from '../../src/cluster/cluster-map.js';
 import type { WorkloadOptions } from './workload.js';
 
 export function namespaceOf<T>(database: Database, options: WorkloadOptions): Namespace<T> {
@@ -11,14 +11,16 @@ export function namespaceOf<T>(database: Database, options: WorkloadOptions): Na
 /** The levels of single requests, where they differ from the namespace's own, and the time budget. */
 export function levelsOf(options: WorkloadOptions): {
   readonly timeoutMs: number;
-  readonly read?: QuorumLevel;
+  readonly read?: QuorumLevel | ReadMode;
   readonly write?: QuorumLevel;
+  readonly ack?: AckLevel;
 } {
-  const { read, write, timeoutMs } = options;
+  const { read, write, ack, timeoutMs } = options;
   return {
     timeoutMs,
     ...(read === undefined ? {} : { read }),
     ...(write === undefined ? {} : { write }),
+    ...(ack === undefined ? {} : { ack }),
   };
 }
 
@@ -29,4 +31,11 @@ export function sessionOf<T extends { in(session: Session): T }>(
   options: WorkloadOptions,
 ): T {
   return options.session ? typed.in(database.session()) : typed;
+}
+
+/** Whether the namespace has a leader: then a value is one value, and an update is a compare-and-set. */
+export function hasLeader(database: Database, { namespace }: WorkloadOptions): boolean {
+  return database.map.namespaces.some(
+    ({ name, strategy }) => name === namespace && strategy === 'leader-follower',
+  );
 }

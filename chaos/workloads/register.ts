@@ -1,6 +1,6 @@
 /**
  * Plain registers: read and write, each written value unique. For namespaces that show one value (`lww`, and
- * strategies that have but one); a read of an absent key is null. There is no `cas` yet: no strategy here has one.
+ * strategies that have but one); a read of an absent key is null. `cas-register.ts` has compare-and-set as well.
  */
 import type { Namespace } from '../../src/client/api.js';
 import { completeRead, completeWrite } from './completing.js';

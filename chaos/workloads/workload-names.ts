@@ -4,6 +4,7 @@ import type { ConflictPolicy } from '../../src/core/views.js';
 export const WORKLOAD_NAMES = [
   'siblings',
   'register',
+  'cas-register',
   'counter',
   'set',
   'list-append',
@@ -17,6 +18,7 @@ export type WorkloadName = (typeof WORKLOAD_NAMES)[number];
 export const POLICIES_OF: Readonly<Record<WorkloadName, readonly ConflictPolicy[]>> = {
   siblings: ['siblings'],
   register: ['lww'],
+  'cas-register': [],
   counter: ['counter'],
   set: ['set'],
   'list-append': ['siblings', 'lww'],
@@ -25,7 +27,22 @@ export const POLICIES_OF: Readonly<Record<WorkloadName, readonly ConflictPolicy[
 };
 
 /** What may run on a namespace with a leader, which holds plain values and has no conflicts. */
-export const LEADER_WORKLOADS: readonly WorkloadName[] = ['register', 'list-append', 'bank', 'photos'];
+export const LEADER_WORKLOADS: readonly WorkloadName[] = [
+  'register',
+  'cas-register',
+  'counter',
+  'list-append',
+  'bank',
+  'photos',
+];
+
+/** Of these, what has conditional writes and so cannot be acknowledged by the leader alone. */
+export const CONDITIONAL_WORKLOADS: readonly WorkloadName[] = [
+  'cas-register',
+  'counter',
+  'list-append',
+  'bank',
+];
 
 /** The namespaces that the photo store has, by these names. */
 export const PHOTO_NAMESPACES = ['photos', 'features', 'users'] as const;

@@ -4,7 +4,7 @@
  * remembers between operations (contexts) is its own, and made while it runs.
  */
 import type { Database } from '../../src/client/api.js';
-import type { QuorumLevel } from '../../src/cluster/cluster-map.js';
+import type { AckLevel, QuorumLevel, ReadMode } from '../../src/cluster/cluster-map.js';
 import type { Random } from '../../src/runtime/runtime.js';
 import type { Value } from '../history/history.js';
 
@@ -32,8 +32,9 @@ export interface WorkloadOptions {
   readonly keys: number;
   readonly keyChoice: 'uniform' | 'zipfian';
   /** Levels for single requests, where they differ from the namespace's own. */
-  readonly read?: QuorumLevel;
+  readonly read?: QuorumLevel | ReadMode;
   readonly write?: QuorumLevel;
+  readonly ack?: AckLevel;
   /** Whether each client's calls are bound to a session of its own. */
   readonly session: boolean;
   /** Time budget of one call. */
@@ -50,6 +51,8 @@ export interface Completion {
 
 /** One client at work. A new one after its process was reconnected remembers nothing. */
 export interface WorkloadClient {
+  /** The operation as it is going to be invoked, where that depends on what this client has read. */
+  prepare?(operation: PlannedOperation): PlannedOperation;
   /** Does one operation. Never rejects for what the database answers: that is a completion. */
   perform(operation: PlannedOperation, log: OperationLog): Promise<Completion>;
 }
@@ -69,6 +72,6 @@ export interface Workload {
   /** All operations of a run, by `atMs`. Draws from `random` only. */
   plan(random: Random, options: WorkloadOptions): PlannedOperation[];
   client(database: Database, options: WorkloadOptions): WorkloadClient;
-  /** After the healing phase, one client performs these with read level `all`; they end the history. */
+  /** After the healing phase, one client performs these, with the strictest read there is; they end the history. */
   finalReads(options: WorkloadOptions): PlannedOperation[];
 }

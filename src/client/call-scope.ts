@@ -1,7 +1,14 @@
 /** What the calls on one namespace work with, whatever its strategy: `key-calls.ts` hands it to those of each strategy. */
-import type { ClientOperation, ClientResult, GetResult, ScanEntry } from '../protocol/messages.js';
+import type {
+  ChangeOperation,
+  ClientOperation,
+  ClientResult,
+  GetResult,
+  PutOperation,
+  ScanEntry,
+} from '../protocol/messages.js';
 import type { ClientRuntime } from '../runtime/runtime.js';
-import type { CallOptions } from './api.js';
+import type { CallOptions, WriteOptions } from './api.js';
 import type { CallTarget } from './call.js';
 import type { Caller } from './caller.js';
 import type { GroupSessions } from './group-sessions.js';
@@ -48,3 +55,13 @@ export type Found = Pick<GetResult, 'values' | 'context' | 'version' | 'lag' | '
 
 /** An entry of a scan, as much as is known of it. */
 export type ScannedEntry = ScanEntry & Pick<GetResult, 'lag'>;
+
+/** Added to a write below its handle. */
+type Added = 'write' | 'operation' | 'lowestOpen' | 'attempt';
+
+/** A write as its handle knows it. */
+export type PutContent = Omit<PutOperation, Added>;
+export type ChangeContent = Omit<ChangeOperation, Added>;
+
+/** How safe a write must be before it is acknowledged. */
+export type LevelOptions = Pick<WriteOptions, 'write' | 'ack'> & CallOptions;

@@ -9,31 +9,28 @@ import { TrefoilError } from '../core/errors.js';
 import { partitionedPart, partitionOfKey } from '../core/hash.js';
 import { checkKey } from '../core/keys.js';
 import type {
-  ChangeOperation,
   ClientOperation,
   ClientResult,
   Explanation,
   GetResult,
-  PutOperation,
   PutResult,
 } from '../protocol/messages.js';
 import type { CallOptions, Context, ReadOptions, ScanOptions, Session, WriteOptions } from './api.js';
 import type { AtomicBatch } from './atomic-batch.js';
 import { checkLimit, checkScanBound, checkTimeoutMs, writeContext, writeVersion } from './call-options.js';
-import type { CallLimits, CallScope, DatabaseParts, Found, PartitionTarget } from './call-scope.js';
+import type {
+  CallLimits,
+  CallScope,
+  ChangeContent,
+  DatabaseParts,
+  Found,
+  LevelOptions,
+  PartitionTarget,
+  PutContent,
+} from './call-scope.js';
 import { leaderRead, leaderScan, leaderWrite, leaderWriteAll } from './leader-calls.js';
 import { leaderlessRead, leaderlessScan, leaderlessWrite } from './leaderless-calls.js';
 import { ClientSession } from './session.js';
-
-/** Added to a write below its handle. */
-type Added = 'write' | 'operation' | 'lowestOpen' | 'attempt';
-
-/** A write as its handle knows it. */
-export type PutContent = Omit<PutOperation, Added>;
-export type ChangeContent = Omit<ChangeOperation, Added>;
-
-/** How safe a write must be before it is acknowledged. */
-export type LevelOptions = Pick<WriteOptions, 'write' | 'ack'> & CallOptions;
 
 export class KeyCalls implements CallScope {
   readonly name: string;

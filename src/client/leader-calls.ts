@@ -16,8 +16,15 @@ import { decodeLeaderContext, encodeLeaderContext } from '../protocol/leader-con
 import type { ClientOperation, GetResult, PutOfAll, PutResult, ScanResult } from '../protocol/messages.js';
 import type { ReadOptions, ScanOptions } from './api.js';
 import { checkAck, checkReadMode, checkStalenessMs } from './call-options.js';
-import type { CallLimits, CallScope, Found, PartitionTarget, ScannedEntry } from './call-scope.js';
-import type { LevelOptions, PutContent } from './key-calls.js';
+import type {
+  CallLimits,
+  CallScope,
+  Found,
+  LevelOptions,
+  PartitionTarget,
+  PutContent,
+  ScannedEntry,
+} from './call-scope.js';
 import { mergePartitions, type MergeOptions } from './scan.js';
 
 export function leaderRead(

@@ -9,8 +9,15 @@ import { mergeContexts } from '../protocol/context-codec.js';
 import type { ClientOperation, GetResult, PutResult, ScanResult } from '../protocol/messages.js';
 import type { ReadOptions, ScanOptions } from './api.js';
 import { checkReadQuorum, checkWriteQuorum, raiseLevel } from './call-options.js';
-import type { CallLimits, CallScope, Found, ScannedEntry } from './call-scope.js';
-import type { ChangeContent, LevelOptions, PutContent } from './key-calls.js';
+import type {
+  CallLimits,
+  CallScope,
+  ChangeContent,
+  Found,
+  LevelOptions,
+  PutContent,
+  ScannedEntry,
+} from './call-scope.js';
 import { mergePartitions, type MergeOptions } from './scan.js';
 import { scanInSession } from './session-scan.js';
 

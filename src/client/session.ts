@@ -139,7 +139,7 @@ export class ClientSession implements Session {
   /** An answer of a leader-follower partition knew its log up to `index`. */
   observeIndex(namespace: string, partition: number, index: number): void {
     let partitions = this.#indexes.get(namespace);
-    if (partitions === undefined) this.#indexes.set(namespace, (partitions = new Map()));
+    if (partitions === undefined) this.#indexes.set(namespace, (partitions = new Map<number, number>()));
     if (index > (partitions.get(partition) ?? 0)) partitions.set(partition, index);
   }
 

@@ -25,9 +25,8 @@ import type {
 } from './api.js';
 import { contextToken } from './call-options.js';
 import { decodeWith, encodeWith } from './codec.js';
-import type { Found } from './call-scope.js';
-import { explained, publicContext } from './key-calls.js';
-import type { ChangeContent, KeyCalls, PutContent } from './key-calls.js';
+import type { ChangeContent, Found, PutContent } from './call-scope.js';
+import { explained, publicContext, type KeyCalls } from './key-calls.js';
 
 type WriteContent = PutContent | ChangeContent;
 

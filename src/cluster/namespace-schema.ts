@@ -17,7 +17,8 @@ const QUORUM_LEVELS = ['one', 'quorum', 'all'] as const;
 const READ_MODES = ['linearizable', 'session', 'follower'] as const;
 const ACK_LEVELS = ['leader', 'quorum', 'all'] as const;
 
-const LOG_BYTES_MIN = 1024 * 1024;
+/** Far below what is of use: so that short runs see logs given up and snapshots sent. */
+const LOG_BYTES_MIN = 16 * 1024;
 const LOG_BYTES_DEFAULT = 64 * 1024 * 1024;
 /** A bound on what clocks may differ by within an election timeout; beyond it a lease could not help. */
 const CLOCK_BOUND_MS_MAX = 60_000;
@@ -115,7 +116,7 @@ export const leaderFollowerSchema = z.object({
   read: leaderWord(READ_MODES, 'with a leader a read has a mode').default('linearizable'),
   minReplicas: wholeNumber(1, Number.MAX_SAFE_INTEGER).optional(),
   clockBound: duration(CLOCK_BOUND_MS_MAX, '60s').default(0),
-  logBytes: byteSize(LOG_BYTES_MIN, '1MiB').default(LOG_BYTES_DEFAULT),
+  logBytes: byteSize(LOG_BYTES_MIN, '16KiB').default(LOG_BYTES_DEFAULT),
   durability: z
     .literal('sync', {
       error: ({ input }) =>

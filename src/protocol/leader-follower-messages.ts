@@ -26,6 +26,8 @@ export interface PreVoteResult {
 export interface RequestVote {
   readonly type: 'request-vote';
   readonly term: number;
+  /** The sender's. */
+  readonly life: number;
   readonly lastIndex: number;
   readonly lastTerm: number;
   /** The leader has asked for this election: hearing from it does not stand against it (thesis, 3.10). */
@@ -35,6 +37,8 @@ export interface RequestVote {
 export interface RequestVoteResult {
   readonly type: 'request-vote-result';
   readonly term: number;
+  /** The life that asked: votes for a life that has ended do not count. */
+  readonly life: number;
   readonly granted: boolean;
 }
 

@@ -246,9 +246,12 @@ export class SimulatedCluster {
     await this.refilled();
   }
 
-  /** Runs until every replica counts in reads: a new one does once it has asked the others what it may have lost. */
+  /** Runs until every replica counts: a new one does once it has asked the others what it may have lost. */
   refilled(limitMs = 30_000): Promise<void> {
-    const filled = (name: string): boolean => (this.node(name).status().gauges['refilling'] ?? 0) === 0;
+    const filled = (name: string): boolean => {
+      const { gauges } = this.node(name).status();
+      return ['refilling', 'opening'].every((gauge) => (gauges[gauge] ?? 0) === 0);
+    };
     return this.simulation.runUntil(() => this.names.every(filled), { limitMs });
   }
 

@@ -1,6 +1,6 @@
 /**
  * The SDK's examples are programs: each TypeScript block of a page that imports `trefoil` is checked by the compiler, as
- * strictly as this project is, and run against three real nodes. They stand in a stand-in for a clone, so
+ * strictly as this project is, and run against three real nodes, those about leaders against three others. They stand in a stand-in for a clone, so
  * `from 'trefoil'` is left as it is written.
  */
 import { writeFileSync } from 'node:fs';
@@ -58,6 +58,7 @@ beforeAll(async () => {
     writeFileSync(join(clone.folder, fileOf(block).replace('.mts', '.mjs')), outputText);
   }
   expect(await clusterCommand(clone, 'up')).toMatchObject({ code: 0 });
+  expect(await clusterCommand(clone, 'up', 'leader-follower-3')).toMatchObject({ code: 0 });
 });
 
 afterAll(() => clone.remove());

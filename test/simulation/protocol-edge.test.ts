@@ -72,6 +72,44 @@ describe('a request that is refused', () => {
       'default',
     ],
     [
+      'several keys at once, where no replica leads',
+      'Unsupported',
+      {
+        type: 'put-all',
+        partition: 0,
+        puts: [{ key: 'k', value: null, ifVersion: null, ttlMs: 0 }],
+        write: null,
+        operation: { session: sessionId('by-hand'), sequence: 1 },
+        lowestOpen: 1,
+        attempt: 0,
+      },
+      'default',
+    ],
+    [
+      'a session with a group that has none',
+      'Unsupported',
+      { type: 'open-session', partition: 0 },
+      'default',
+    ],
+    [
+      'a condition that only a leader can judge',
+      'Unsupported',
+      { ...put('k', null), ifVersion: 0 } as ClientOperation,
+      'default',
+    ],
+    [
+      'an ack level of the other strategy',
+      'BadRequest',
+      { ...put('k', null), write: 'leader' } as ClientOperation,
+      'default',
+    ],
+    [
+      'a read mode of the other strategy',
+      'BadRequest',
+      { type: 'get', key: 'k', read: 'linearizable', atLeast: null, maxStalenessMs: 0 },
+      'default',
+    ],
+    [
       'a partition beyond the last',
       'BadRequest',
       {

@@ -315,11 +315,17 @@ export const leaderFollowerMessages: ByType<LeaderFollowerMessage> = {
   'request-vote': fc.record({
     type: fc.constant('request-vote'),
     term,
+    life: index,
     lastIndex: count,
     lastTerm: count,
     transfer: fc.boolean(),
   }),
-  'request-vote-result': fc.record({ type: fc.constant('request-vote-result'), term, granted: fc.boolean() }),
+  'request-vote-result': fc.record({
+    type: fc.constant('request-vote-result'),
+    term,
+    life: index,
+    granted: fc.boolean(),
+  }),
   'append-entries': fc.record({
     type: fc.constant('append-entries'),
     term,

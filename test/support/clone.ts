@@ -1,7 +1,7 @@
 /**
  * A stand-in for a newcomer's clone: a temporary folder in which the pages' commands and programs run as they
  * are written. `dist` and `node_modules` are links to this project's, `cluster-configs/` is a copy whose
- * ports are free ones, because 7101 to 7103 belong to whoever works on this machine.
+ * ports are free ones, because 7101 to 7103 (and 7501 to 7503, of the cluster with leaders) belong to whoever works on this machine.
  *
  * In such a folder `import ... from 'trefoil'` finds this project, as in a clone: a package may import itself.
  */
@@ -11,8 +11,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePorts } from '../../src/cli/free-ports.js';
 
-const CONFIG = join('cluster-configs', 'local-3.yaml');
-const PORTS = ['7101', '7102', '7103'];
+const CONFIGS = ['local-3', 'leader-follower-3'] as const;
+const PORTS = ['7101', '7102', '7103', '7501', '7502', '7503'];
+
+type ConfigName = (typeof CONFIGS)[number];
+
+const fileOf = (config: ConfigName): string => join('cluster-configs', `${config}.yaml`);
 
 export interface Ran {
   readonly code: number | null;
@@ -21,7 +25,7 @@ export interface Ran {
 
 export interface Clone {
   readonly folder: string;
-  /** For `TREFOIL_SEEDS`. */
+  /** Of `local-3`, for `TREFOIL_SEEDS`. */
   readonly seeds: string;
   readonly env: NodeJS.ProcessEnv;
   /** A page's text with this clone's ports in place of the usual ones. */
@@ -45,9 +49,15 @@ export async function makeClone(name: string): Promise<Clone> {
     recursive: true,
     filter: (path) => !path.includes('.trefoil'),
   });
-  writeFileSync(join(folder, CONFIG), withPorts(readFileSync(join(folder, CONFIG), 'utf8')));
+  for (const config of CONFIGS) {
+    const file = join(folder, fileOf(config));
+    writeFileSync(file, withPorts(readFileSync(file, 'utf8')));
+  }
 
-  const seeds = free.map((port) => `127.0.0.1:${port}`).join(',');
+  const seeds = free
+    .slice(0, 3)
+    .map((port) => `127.0.0.1:${port}`)
+    .join(',');
   const env = { ...process.env, HOME: folder, TREFOIL_SEEDS: seeds, NO_COLOR: '1' };
   const run: Clone['run'] = (command, args, timeoutMs = 45_000) =>
     new Promise((resolve, reject) => {
@@ -68,13 +78,18 @@ export async function makeClone(name: string): Promise<Clone> {
     withPorts,
     run,
     async remove() {
-      await clusterCommand({ run }, 'down');
+      for (const config of CONFIGS) await clusterCommand({ run }, 'down', config);
       rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
     },
   };
 }
 
-/** `trefoil cluster up` or `down` on the clone's three nodes. */
-export function clusterCommand(clone: Pick<Clone, 'run'>, command: 'up' | 'down'): Promise<Ran> {
-  return clone.run(process.execPath, ['dist/src/cli/main.js', 'cluster', command, '--config', CONFIG]);
+/** `trefoil cluster up` or `down` on three of the clone's nodes. */
+export function clusterCommand(
+  clone: Pick<Clone, 'run'>,
+  command: 'up' | 'down',
+  config: ConfigName = 'local-3',
+): Promise<Ran> {
+  const args = ['dist/src/cli/main.js', 'cluster', command, '--config', fileOf(config)];
+  return clone.run(process.execPath, args);
 }

@@ -13,14 +13,14 @@ import { logKey } from '../../protocol/log-codec.js';
 import type { Effects, Turn, WriteMark } from '../strategy.js';
 import { HARD_STATE_KEY } from './opening.js';
 import type { HardState, Ready } from './raft/raft.js';
-import type { LogChange, LogPosition } from './raft/raft-log.js';
+import type { LogChange, LogMark } from './raft/raft-log.js';
 
 export class DurableLog {
   #hard: StoredHardState;
   #mustBeOnDisk: WriteMark = 0;
   #lastWrite: WriteMark = 0;
   /** What is on disk once the writes of a token are. */
-  readonly #throughs = new Map<number, LogPosition>();
+  readonly #throughs = new Map<number, LogMark>();
   #lastToken = 0;
 
   constructor(hard: StoredHardState) {
@@ -57,7 +57,7 @@ export class DurableLog {
   }
 
   /** What has come to be on disk with a token's writes. */
-  durable(token: number): LogPosition | undefined {
+  durable(token: number): LogMark | undefined {
     const through = this.#throughs.get(token);
     this.#throughs.delete(token);
     return through;

@@ -5,7 +5,8 @@
  *     fresh ──a member noted this very life──> member
  *     fresh ──a member did not──> joining: this store has lost what the group had given it
  *
- * A joining replica is made a member by the leader (`admit`), never by itself.
+ * A joining replica is made a member by the leader (`admit`), never by itself, and so is a fresh one that hears its leader before it has
+ * found out. Such a member does not know whose lives were noted: what it answers tells a fresh replica nothing.
  */
 import type { NodeId } from '../../core/ids.js';
 import type { JoinAnswer, JoinQuery } from '../../protocol/leader-follower-messages.js';
@@ -51,6 +52,7 @@ export class Joining {
         this.#fresh.delete(from);
         return undefined;
       case 'member': {
+        if (answer.formed.length === 0) return undefined;
         const noted = answer.formed.some(([node, life]) => node === this.#facts.self && life === this.#life);
         return noted ? { type: 'member', formed: answer.formed } : { type: 'joining' };
       }

@@ -258,7 +258,8 @@ export class OpenGroup implements ReadHost {
       case 'append-entries':
         return this.#append(from, message, turn);
       default:
-        return this.#raft.step(from, message, turn.monotonicMs);
+        this.#raft.step(from, message, turn.monotonicMs);
+        return this.#noteAdmitted(effects);
     }
   }
 
@@ -312,8 +313,7 @@ export class OpenGroup implements ReadHost {
 
   #joined(joined: Joined, effects: Effects): void {
     if (joined === undefined) return;
-    this.#joining = undefined;
-    effects.cancelTimer(JOIN);
+    this.#endJoining(effects);
     const { type: standing } = joined;
     this.#durable.changeStanding({ standing, formed: standing === 'member' ? joined.formed : [] }, effects);
     if (standing === 'joining') {
@@ -326,6 +326,16 @@ export class OpenGroup implements ReadHost {
     if (this.#facts.replicas[0] === this.#facts.self) this.#raft.campaignSoon();
   }
 
+  /** The leader has admitted a replica that was still asking: it is a member, and whatever it is told now it is so no less. */
+  #noteAdmitted(effects: Effects): void {
+    if (this.#joining !== undefined && this.#raft.standing === 'member') this.#endJoining(effects);
+  }
+
+  #endJoining(effects: Effects): void {
+    this.#joining = undefined;
+    effects.cancelTimer(JOIN);
+  }
+
   #install(from: NodeId, piece: InstallSnapshot, turn: Turn, effects: Effects): void {
     if (turn.writesRefused !== null || !this.#raft.heardLeader(from, piece.term, turn.monotonicMs)) return;
     const { snapshot, index } = piece;
@@ -335,6 +345,7 @@ export class OpenGroup implements ReadHost {
     this.#cleaner.keep(this.#receiver.generation);
     if (installed === undefined) return this.#answerPiece(from, snapshot, 'wanted', received, effects);
     for (const first of this.#raft.installed(installed.position)) effects.delete(logKey(first));
+    effects.put(LOG_BASE_KEY, encodeLogBase(this.#log.base));
     this.#state = installed.state;
     this.#durable.replacedState(effects);
     this.#cleaner.begin([installed.state.generation], effects);

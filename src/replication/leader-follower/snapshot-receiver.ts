@@ -5,11 +5,9 @@
 import { TrefoilError } from '../../core/errors.js';
 import type { NodeId } from '../../core/ids.js';
 import { decodeAppliedState, encodeAppliedState } from '../../protocol/applied-state-codec.js';
-import { encodeLogBase } from '../../protocol/hard-state-codec.js';
 import type { InstallSnapshot } from '../../protocol/leader-follower-messages.js';
 import { checkVersioned } from '../../protocol/versioned-record-codec.js';
 import type { Effects, Turn } from '../strategy.js';
-import { LOG_BASE_KEY } from './opening.js';
 import type { LogPosition } from './raft/raft-log.js';
 import { APPLIED_KEY, dataPrefix, sessionPrefix, StateMachine } from './state-machine.js';
 
@@ -99,7 +97,6 @@ export class SnapshotReceiver {
     if (state.damaged) throw new TrefoilError('MalformedFrame', 'a session in a snapshot cannot be read');
     const position = { index, term: indexTerm };
     effects.put(APPLIED_KEY, applied);
-    effects.put(LOG_BASE_KEY, encodeLogBase(position));
     return { state, position };
   }
 }

@@ -16,7 +16,7 @@ import type { Scanned } from './opening.js';
 import { APPLIED_KEY, dataPrefix, sessionPrefix, type StateMachine } from './state-machine.js';
 import { SNAPSHOT_KEPT_MS, SNAPSHOT_RESEND_MS } from './tuning.js';
 
-/** The views of snapshots, and the scans of them; the follower's name comes after it. */
+/** The views of snapshots, and the scans of them; the follower's name comes after it, and the snapshot's number. */
 export const SNAPSHOT = 'snap/';
 
 const DATA = 'd/';
@@ -73,17 +73,20 @@ export class SnapshotSender {
       sentMs: turn.monotonicMs,
       heardMs: turn.monotonicMs,
     };
+    const before = this.#sending.get(peer);
+    if (before !== undefined) effects.closeView(viewOf(peer, before));
     this.#sending.set(peer, sending);
-    effects.openView(SNAPSHOT + peer);
+    effects.openView(viewOf(peer, sending));
     effects.count('snapshots_sent');
     this.#continue(peer, sending, '', effects);
   }
 
   /** A page of a view: the next piece. */
   scanned(event: Scanned, turn: Turn, effects: Effects): void {
-    const peer = event.scan.slice(SNAPSHOT.length) as NodeId;
+    const peer = event.scan.slice(SNAPSHOT.length, event.scan.lastIndexOf('/')) as NodeId;
     const sending = this.#sending.get(peer);
-    if (sending === undefined) return;
+    // Of a snapshot that another has replaced.
+    if (sending === undefined || event.scan !== viewOf(peer, sending)) return;
     if (event.damaged) return this.#giveUp(peer, null, turn, effects);
     const entries = this.#travelling(event, sending);
     if (entries === undefined) return;
@@ -132,13 +135,14 @@ export class SnapshotSender {
 
   /** This replica leads no more. */
   stop(effects: Effects): void {
-    for (const peer of this.#sending.keys()) effects.closeView(SNAPSHOT + peer);
+    for (const [peer, sending] of this.#sending) effects.closeView(viewOf(peer, sending));
     this.#sending.clear();
   }
 
   #giveUp(peer: NodeId, index: number | null, turn: Turn, effects: Effects): void {
+    const sending = this.#sending.get(peer);
+    if (sending !== undefined) effects.closeView(viewOf(peer, sending));
     this.#sending.delete(peer);
-    effects.closeView(SNAPSHOT + peer);
     this.#host.ended(peer, index, turn.monotonicMs);
   }
 
@@ -150,12 +154,14 @@ export class SnapshotSender {
   }
 
   /** The next page of the stage, after a key or, where that is empty, from its first. */
-  #read(peer: NodeId, { stage, generation }: Sending, after: string, effects: Effects): void {
+  #read(peer: NodeId, sending: Sending, after: string, effects: Effects): void {
+    const { stage, generation } = sending;
+    const view = viewOf(peer, sending);
     const prefix = stage === 'values' ? dataPrefix(generation) : sessionPrefix(generation);
     // A prefix ends in a slash, and `0` follows it.
     const lt = `${prefix.slice(0, -1)}0`;
     const range = after === '' ? { gte: prefix, lt } : { gt: prefix + after, lt };
-    effects.scan(SNAPSHOT + peer, range, SCAN_PAGE_ENTRIES_MAX, SNAPSHOT + peer);
+    effects.scan(view, range, SCAN_PAGE_ENTRIES_MAX, view);
   }
 
   /** The entries of a page as they travel; undefined where one of them is damaged. */
@@ -172,4 +178,9 @@ export class SnapshotSender {
     }
     return entries;
   }
+}
+
+/** Each snapshot has a view of its own: what is said of an earlier one is not taken for this one's. */
+function viewOf(peer: NodeId, { snapshot }: Sending): string {
+  return `${SNAPSHOT}${peer}/${snapshot}`;
 }

@@ -39,6 +39,9 @@ export class Leadership {
   readonly #rounds = new Rounds();
   #confirmed: Round[] = [];
   #leaseUntilMs = -Infinity;
+  /** A follower was told to campaign, and may do so at any time: nobody would stand by this leader against it. */
+  #leaseForfeited = false;
+  #lastConfirmed = 0;
   #heartbeatDueMs: number;
   #quorumDueMs: number;
   #quiet = false;
@@ -61,7 +64,7 @@ export class Leadership {
     this.#log = log;
     this.#down = down;
     this.#commit = commit;
-    this.#heartbeatDueMs = nowMs;
+    this.#heartbeatDueMs = this.#nextBeatMs(nowMs);
     this.#quorumDueMs = nowMs + config.electionMs;
     const next = log.last.index + 1;
     for (const node of [...config.voters, ...config.learners]) {
@@ -132,7 +135,7 @@ export class Leadership {
 
   /** Whether a lease holds: nobody else can have been elected yet, as far as clocks keep their bound (thesis, 6.4.1). */
   leased(nowMs: number): boolean {
-    return this.#config.clockBoundMs > 0 && this.#transferTo === null && nowMs < this.#leaseUntilMs;
+    return this.#config.clockBoundMs > 0 && nowMs < this.#leaseUntilMs;
   }
 
   /** Whether an entry of this term is committed: before that, the commit index may be behind what earlier leaders acknowledged. */
@@ -155,12 +158,27 @@ export class Leadership {
     if (1 + answered.length < majorityOf(this.#config.voters.length)) return;
     this.#rounds.end();
     this.#confirmed.push(round);
+    this.#lastConfirmed = round.number;
     const { electionMs, clockBoundMs } = this.#config;
-    if (this.#transferTo === null) this.#leaseUntilMs = round.beganMs + electionMs - clockBoundMs;
-    // A joiner never counts, so this majority is one without it.
+    if (this.#transferTo === null && !this.#leaseForfeited)
+      this.#leaseUntilMs = round.beganMs + electionMs - clockBoundMs;
+  }
+
+  /**
+   * Whether whatever a joiner did in the life that it lost is over. A majority without it is not enough: the voter that is missing from that may have
+   * got the joiner's vote for a later term, lead there, or come to. Who confirms in the life it has now leads nowhere else.
+   */
+  #outlived(joiner: Progress): boolean {
+    const round = joiner.admitRound ?? Infinity;
+    if (this.#lastConfirmed < round) return false;
+    return [...this.#followers.values()].every(
+      (f) => f === joiner || !f.votes || !joiner.votes || f.confirmedRound >= round,
+    );
+  }
+
+  #findAdmitted(): void {
     for (const follower of this.#followers.values()) {
-      if (!follower.joining || follower.admitIndex !== undefined) continue;
-      if (follower.admitRound !== undefined && follower.admitRound <= round.number)
+      if (follower.joining && follower.admitIndex === undefined && this.#outlived(follower))
         follower.admitIndex = this.#commit();
     }
   }
@@ -174,6 +192,7 @@ export class Leadership {
     follower.confirmedRound = Math.max(follower.confirmedRound, message.round);
     this.#confirm();
     if (follower.joining && follower.admitRound === undefined) follower.admitRound = this.askRound(nowMs);
+    this.#findAdmitted();
     switch (message.status) {
       case 'heard':
         break;
@@ -191,6 +210,8 @@ export class Leadership {
 
   #rejected(follower: Progress, message: AppendEntriesResult, nowMs: number): void {
     if (follower.state === 'snapshot' || message.index <= follower.match) return;
+    // Of an earlier guess: what follows from it is under way.
+    if (follower.state === 'probe' && message.index !== follower.probedAt) return;
     this.wake(nowMs);
     // Where the logs may agree: below the follower's hint, at no greater term than it has there.
     const { index } = this.#log.lastAtMost(message.hintIndex, message.hintTerm);
@@ -227,22 +248,26 @@ export class Leadership {
   }
 
   #heartbeat(nowMs: number): void {
-    const { heartbeatMs, clockBoundMs } = this.#config;
-    // Aligned, so that the heartbeats of all groups of a node leave in one frame.
-    this.#heartbeatDueMs = (Math.floor(nowMs / heartbeatMs) + 1) * heartbeatMs;
+    this.#heartbeatDueMs = this.#nextBeatMs(nowMs);
     for (const follower of this.#followers.values()) follower.probing = false;
     this.#beatAll();
     if (this.#mayRest) this.#idleBeats++;
     else this.#idleBeats = 0;
     if (this.#idleBeats >= IDLE_BEATS) this.#goesQuiet = true;
-    else if (clockBoundMs > 0) this.#rounds.ask();
+    else if (this.#config.clockBoundMs > 0) this.#rounds.renew();
+  }
+
+  /** Aligned, so that the heartbeats of all groups of a node leave in one frame. */
+  #nextBeatMs(nowMs: number): number {
+    const { heartbeatMs } = this.#config;
+    return (Math.floor(nowMs / heartbeatMs) + 1) * heartbeatMs;
   }
 
   /** Whether there is nothing to do for anyone who can be reached. */
   get #mayRest(): boolean {
     const { index } = this.#log.last;
     if (this.#commit() !== index || this.#log.stable !== index || this.#transferTo !== null) return false;
-    if (this.#rounds.awaited && this.#config.clockBoundMs === 0) return false;
+    if (this.#rounds.awaited) return false;
     let connected = 1;
     for (const follower of this.#followers.values()) {
       if (this.#down.has(follower.node)) continue;
@@ -258,7 +283,7 @@ export class Leadership {
     this.#goesQuiet = false;
     if (!this.#quiet) return;
     this.#quiet = false;
-    this.#heartbeatDueMs = nowMs;
+    this.#heartbeatDueMs = this.#nextBeatMs(nowMs);
     this.#quorumDueMs = nowMs + this.#config.electionMs;
     for (const follower of this.#followers.values()) follower.heardMs = nowMs;
     this.#beatAll();
@@ -295,6 +320,7 @@ export class Leadership {
 
   #handOver(follower: Progress): void {
     if (follower.node !== this.#transferTo || follower.match !== this.#log.last.index) return;
+    this.#leaseForfeited = true;
     this.#send(follower.node, { type: 'timeout-now', term: this.term });
   }
 
@@ -303,11 +329,19 @@ export class Leadership {
   /** Entries that were read from the disk for a follower; null where that failed. */
   fetched(peer: NodeId, from: number, segments: readonly Segment[] | null): void {
     const follower = this.#followers.get(peer);
-    if (follower === undefined) return;
+    // It may have been asked for when this replica led in an earlier term, and have been truncated since.
+    if (follower?.fetching !== true) return;
     follower.fetching = false;
-    if (segments === null || segments.length === 0 || follower.next !== from) return;
+    if (segments === null || follower.next !== from || !this.#holds(from, segments)) return;
     if (follower.state === 'snapshot' || this.#down.has(peer)) return;
     this.#append(follower, segments);
+  }
+
+  /** Whether these are entries of this log from `from` on, also now: it may have been compacted since they were asked for. */
+  #holds(from: number, segments: readonly Segment[]): boolean {
+    const [start] = segments;
+    if (start === undefined || start.first > from) return false;
+    return segments.every(({ last, runs }) => this.#log.termAt(last) === runs.at(-1)?.[1]);
   }
 
   snapshotEnded(peer: NodeId, index: number | null, nowMs: number): void {
@@ -316,7 +350,9 @@ export class Leadership {
     this.wake(nowMs);
     follower.becomeProbe((index ?? follower.match) + 1);
     if (index !== null) follower.acknowledged(index);
-    follower.beat = true;
+    // What could not be sent is not tried again at once.
+    follower.beat = index !== null;
+    follower.probing = index === null;
   }
 
   /** The messages of this turn. */
@@ -382,6 +418,7 @@ export class Leadership {
       segments: bytes,
     });
     follower.beat = false;
+    follower.probedAt = prevIndex;
     follower.sentRound = this.#rounds.current;
     const last = segments.at(-1)?.last;
     if (last === undefined) return;

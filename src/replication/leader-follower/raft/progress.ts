@@ -26,7 +26,7 @@ export class Progress {
   life: number | undefined;
   /** It has no vote and does not count: see docs/adr/0017. */
   joining = false;
-  /** While joining: the round that must be confirmed without it before it is admitted; undefined until one was asked for. */
+  /** While joining: the round that every other voter must have confirmed before it is admitted; undefined until one was asked for. */
   admitRound: number | undefined;
   /** While joining: what it must have on disk to be admitted; undefined until the round is confirmed. */
   admitIndex: number | undefined;
@@ -39,6 +39,8 @@ export class Progress {
   beat = true;
   /** A probe is under way. */
   probing = false;
+  /** What the last message to it followed. */
+  probedAt = 0;
   /** Entries for it are being read from the disk. */
   fetching = false;
   readonly #endedLives = new Set<number>();
@@ -67,10 +69,15 @@ export class Progress {
   /** Takes note of the life that an answer comes from. False: of one that has ended; the answer says nothing. */
   answersIn(life: number, joining: boolean): boolean {
     if (this.#endedLives.has(life)) return false;
+    // Nothing was taken from it before it is known.
+    if (this.life === undefined) this.life = life;
     if (this.life !== life) {
-      if (this.life !== undefined) this.#endedLives.add(this.life);
+      // A life begins with joining, and this leader alone can end that in its term: one that was a member before is an earlier one.
+      if (!joining) return false;
+      this.#endedLives.add(this.life);
       this.life = life;
       this.match = 0;
+      this.confirmedRound = 0;
       this.#stopJoining();
       this.becomeProbe(this.next);
     }

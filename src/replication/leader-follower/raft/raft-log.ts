@@ -40,6 +40,11 @@ export interface LogPosition {
   readonly term: number;
 }
 
+/** Where a log ended at a moment, and how often it had been cut by then. */
+export interface LogMark extends LogPosition {
+  readonly cuts: number;
+}
+
 /** What must be written to make the disk's log this one. In order. */
 export type LogChange =
   { readonly type: 'put'; readonly segment: Segment } | { readonly type: 'delete'; readonly first: number };
@@ -60,6 +65,8 @@ export class RaftLog {
   #runs: TermRun[] = [];
   #last: LogPosition;
   #stable: number;
+  /** Truncations and resets so far. */
+  #cuts = 0;
   #bytes = 0;
   #changes: LogChange[] = [];
   /** Segments before this place have no bytes in memory. */
@@ -82,9 +89,14 @@ export class RaftLog {
     return this.#last;
   }
 
-  /** The last index that is on disk, with all before it. */
+  /** The last index that is on disk, with all before it. After a reset 0, until that is known to be on disk. */
   get stable(): number {
     return this.#stable;
+  }
+
+  /** What `stabilized` wants to hear of once all that was changed until now is on disk. */
+  get mark(): LogMark {
+    return { ...this.#last, cuts: this.#cuts };
   }
 
   /** Bytes of the retained entries, on disk. */
@@ -156,13 +168,15 @@ export class RaftLog {
     const index = from - 1;
     this.#last = index === this.#base.index ? this.#base : { index, term: (this.#runs.at(-1) as TermRun)[1] };
     this.#stable = Math.min(this.#stable, index);
+    this.#cuts++;
   }
 
-  /** Entries up to `through` are on disk, if they are still those that were written then. */
-  stabilized(through: LogPosition): void {
-    if (through.index > this.#stable && this.termAt(through.index) === through.term) {
-      this.#stable = through.index;
-    }
+  /**
+   * Everything that was changed before `mark` was made is on disk. Where the log was cut since, that is no news: the very same entries may be here
+   * again, and the cut, which takes them from the disk, be on its way there.
+   */
+  stabilized(mark: LogMark): void {
+    if (mark.cuts === this.#cuts) this.#stable = Math.max(this.#stable, mark.index);
   }
 
   /** What was changed since the last call and must be written. */
@@ -215,15 +229,16 @@ export class RaftLog {
   }
 
   /**
-   * Gives up the oldest entries, up to `index` at most, until the log has `bytesMax` bytes or `segmentsMax` segments have gone. At least
-   * one segment stays. Returns the first indexes of the segments that go from the disk.
+   * Gives up the oldest entries, whole segments, up to `index` at most, until the log has `bytesMax` bytes or `segmentsMax` segments have
+   * gone; they must be applied. What is not on disk yet stays, and at least one segment. Returns the first indexes of the segments that
+   * go from the disk.
    */
   compact(index: number, bytesMax = 0, segmentsMax = Infinity): number[] {
     const gone: number[] = [];
     let end = 0;
     while (end < this.#held.length - 1 && end < segmentsMax && this.#bytes > bytesMax) {
       const { first, last, size } = this.#held[end] as Held;
-      if (last > index) break;
+      if (last > Math.min(index, this.#stable)) break;
       gone.push(first);
       this.#bytes -= size;
       end++;
@@ -242,6 +257,7 @@ export class RaftLog {
   /** Begins anew after a snapshot: nothing is retained. Returns the first indexes of the segments that go from the disk. */
   reset(base: LogPosition): number[] {
     const gone = this.#held.map(({ first }) => first);
+    for (const change of this.#changes) if (change.type === 'delete') gone.push(change.first);
     this.#held = [];
     this.#runs = [];
     this.#changes = [];
@@ -249,7 +265,8 @@ export class RaftLog {
     this.#forgotten = 0;
     this.#base = base;
     this.#last = base;
-    this.#stable = base.index;
+    this.#stable = 0;
+    this.#cuts++;
     return gone;
   }
 

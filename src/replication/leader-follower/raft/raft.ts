@@ -30,7 +30,7 @@ import type {
 import type { Random } from '../../../runtime/runtime.js';
 import { Leadership, type FetchWanted } from './leadership.js';
 import { voteResult } from './quorum.js';
-import type { LogChange, LogPosition, RaftLog, Segment, SegmentCodec } from './raft-log.js';
+import type { LogChange, LogMark, LogPosition, RaftLog, Segment, SegmentCodec } from './raft-log.js';
 
 export interface RaftConfig {
   readonly self: NodeId;
@@ -72,7 +72,7 @@ export interface Ready {
   /** In order. */
   readonly changes: readonly LogChange[];
   /** What is in the log once `changes` are on disk: to be handed to `persisted` then. */
-  readonly through: LogPosition;
+  readonly through: LogMark;
   readonly messages: readonly Outgoing[];
   /** Followers whose next entries are on disk only. */
   readonly fetches: readonly FetchWanted[];
@@ -98,7 +98,7 @@ export class Raft {
   #leadership: Leadership | undefined;
   /** Answers to this replica's own campaign. */
   readonly #votes = new Map<NodeId, boolean>();
-  /** When this replica campaigns, on the monotonic clock; Infinity while a quiet group's leader lives. */
+  /** When this replica campaigns, or asks to be heard, on the monotonic clock; Infinity while a quiet group's leader lives. */
   #electionDueMs: number;
   /** When a leader was last heard. */
   #leaderHeardMs = -Infinity;
@@ -127,6 +127,8 @@ export class Raft {
     this.#hard = start.hard;
     this.#commit = start.commit;
     this.#watcher = watcher;
+    // What it heard before it stopped is forgotten; a lease may rest on that.
+    if (config.clockBoundMs > 0) this.#leaderHeardMs = nowMs;
     this.#electionDueMs = nowMs + this.#electionTimeoutMs();
   }
 
@@ -173,7 +175,7 @@ export class Raft {
   /** When `tick` wants to be called, on the monotonic clock; Infinity for never. */
   get dueMs(): number {
     if (this.#leadership !== undefined) return this.#leadership.dueMs;
-    return this.#mayCampaign ? this.#electionDueMs : Infinity;
+    return this.#electionDueMs;
   }
 
   // --- Input ---------------------------------------------------------------------------------------------
@@ -182,10 +184,11 @@ export class Raft {
   tick(nowMs: number): void {
     if (this.#leadership !== undefined) {
       if (!this.#leadership.tick(nowMs)) this.#becomeFollower(this.term, null, nowMs);
-    } else if (this.#mayCampaign && nowMs >= this.#electionDueMs) {
+    } else if (nowMs >= this.#electionDueMs) {
       this.#leader = null;
       this.#quiet = false;
-      this.#becomePreCandidate(nowMs);
+      if (this.#mayCampaign) this.#becomePreCandidate(nowMs);
+      else this.#callForLeader(nowMs);
     }
   }
 
@@ -210,7 +213,10 @@ export class Raft {
           this.#becomeCandidate(nowMs, true);
         return;
       case 'wake':
-        return this.#leadership?.wake(nowMs);
+        if (this.#leadership !== undefined) return this.#leadership.wake(nowMs);
+        // The sender does not lead, and a quiet group would wait for it for ever.
+        if (from === this.#leader) this.#becomeFollower(this.term, null, nowMs);
+        return;
       case 'admit':
         return this.#admit(message.term, message.life, message.index);
       case 'install-snapshot':
@@ -231,7 +237,7 @@ export class Raft {
   }
 
   /** What a `Ready` named `through` is on disk, and with it all that came before. */
-  persisted(through: LogPosition): void {
+  persisted(through: LogMark): void {
     this.log.stabilized(through);
     this.#advanceCommit();
   }
@@ -258,12 +264,20 @@ export class Raft {
     return true;
   }
 
-  /** The state was replaced by one as of `position`, which is committed; the log begins anew after it. */
+  /**
+   * The state is replaced by one as of `position`, which is committed. The log begins anew after it, unless it holds that position: then what follows
+   * stays, for it may have been acknowledged (paper, 7). That all of it is on disk is told by `persisted` of the `Ready` that comes next, and
+   * nothing of it is said to others before. Returns the first indexes of the segments that go from the disk.
+   */
   installed(position: LogPosition): number[] {
     invariant(this.#leadership === undefined, 'a leader has its own state');
-    const gone = this.log.reset(position);
+    invariant(position.index >= this.log.base.index, 'a state does not go back behind the log');
+    const holds = this.log.termAt(position.index) === position.term;
+    const gone = holds ? this.log.compact(position.index) : this.log.reset(position);
     this.#commit = Math.max(this.#commit, position.index);
     this.#agreed = undefined;
+    // So that there is something to write, and all messages wait for it.
+    this.#hardChanged = true;
     return gone;
   }
 
@@ -273,8 +287,10 @@ export class Raft {
     if (this.#leadership !== undefined) return this.#leadership.peerDown(peer, nowMs);
     if (peer !== this.#leader) return;
     this.#quiet = false;
-    this.#leaderHeardMs = -Infinity;
-    this.#electionDueMs = nowMs + this.config.random.float() * (this.config.electionMs / 4);
+    const { electionMs, clockBoundMs, random } = this.config;
+    // It may be back at once, and has to be elected again then.
+    if (clockBoundMs === 0) this.#leaderHeardMs = -Infinity;
+    this.#electionDueMs = Math.max(nowMs, this.#leasedUntilMs) + random.float() * (electionMs / 4);
   }
 
   peerUp(peer: NodeId, nowMs: number): void {
@@ -311,7 +327,7 @@ export class Raft {
     return {
       hard,
       changes,
-      through: this.log.last,
+      through: this.log.mark,
       messages,
       fetches: led?.fetches ?? [],
       snapshots: led?.snapshots ?? [],
@@ -325,7 +341,7 @@ export class Raft {
     const granted =
       message.term > this.term &&
       this.#hard.standing === 'member' &&
-      !this.#leaderLives(nowMs) &&
+      !this.#standsByLeader(from, nowMs) &&
       this.#isUpToDate(message);
     this.#send(from, { type: 'pre-vote-result', term: granted ? message.term : this.term, granted });
   }
@@ -338,8 +354,9 @@ export class Raft {
 
   #requestVote(from: NodeId, message: RequestVote, nowMs: number): void {
     // One that was cut off, or removed, must not depose a leader that the others hear (thesis, 4.2.3).
-    if (message.term > this.term && !message.transfer && this.#leaderLives(nowMs)) {
-      this.#send(from, { type: 'request-vote-result', term: this.term, granted: false });
+    const { life } = message;
+    if (message.term > this.term && !message.transfer && this.#standsByLeader(from, nowMs)) {
+      this.#send(from, { type: 'request-vote-result', term: this.term, life, granted: false });
       return;
     }
     this.#outranked(message.term, nowMs);
@@ -351,12 +368,13 @@ export class Raft {
       if (votedFor === null) this.#setHard({ ...this.#hard, votedFor: from });
       this.#electionDueMs = nowMs + this.#electionTimeoutMs();
     }
-    this.#send(from, { type: 'request-vote-result', term: this.term, granted });
+    this.#send(from, { type: 'request-vote-result', term: this.term, life, granted });
   }
 
-  #requestVoteResult(from: NodeId, { term, granted }: RequestVoteResult, nowMs: number): void {
+  #requestVoteResult(from: NodeId, { term, life, granted }: RequestVoteResult, nowMs: number): void {
     if (this.#outranked(term, nowMs)) return;
-    if (this.#role !== 'candidate' || term !== this.term) return;
+    // A vote for a log that is lost says nothing of the one there is now.
+    if (this.#role !== 'candidate' || term !== this.term || life !== this.#life) return;
     this.#tally(from, granted, nowMs);
   }
 
@@ -378,15 +396,41 @@ export class Raft {
     }
   }
 
+  /** One that may not campaign asks to be heard. */
+  #callForLeader(nowMs: number): void {
+    this.#electionDueMs = nowMs + this.#electionTimeoutMs();
+    for (const peer of this.config.voters) {
+      if (peer !== this.config.self) this.#send(peer, { type: 'wake', term: this.term });
+    }
+  }
+
   get #mayCampaign(): boolean {
     return this.#hard.standing === 'member' && this.config.voters.includes(this.config.self);
   }
 
-  /** Whether this replica has reason to believe that there is a leader: then it stands by it. */
-  #leaderLives(nowMs: number): boolean {
+  /** Whether this replica has reason to believe that there is a leader other than `from`: then it stands by it. */
+  #standsByLeader(from: NodeId, nowMs: number): boolean {
     if (this.#leadership !== undefined) return this.#leadership.quorumHeard(nowMs);
+    // A leader that campaigns does not lead any more.
+    if (from === this.#leader) return false;
+    if (nowMs < this.#leasedUntilMs) return true;
     if (this.#leader === null || this.#down.has(this.#leader)) return false;
-    return this.#quiet || nowMs - this.#leaderHeardMs < this.config.electionMs;
+    if (this.#quiet) this.#doubtQuiet(this.#leader, nowMs);
+    return nowMs - this.#leaderHeardMs < this.config.electionMs;
+  }
+
+  /** Somebody misses the leader of a group that is quiet: it has an election timeout to be heard. */
+  #doubtQuiet(leader: NodeId, nowMs: number): void {
+    this.#quiet = false;
+    this.#leaderHeardMs = nowMs;
+    this.#electionDueMs = nowMs + this.#electionTimeoutMs();
+    this.#send(leader, { type: 'wake', term: this.term });
+  }
+
+  /** Until when a leader that this replica heard may hold a lease, whatever has become of the leader or of the link to it (thesis, 6.4.1). */
+  get #leasedUntilMs(): number {
+    const { clockBoundMs, electionMs } = this.config;
+    return clockBoundMs > 0 ? this.#leaderHeardMs + electionMs : -Infinity;
   }
 
   #isUpToDate({ lastIndex, lastTerm }: { readonly lastIndex: number; readonly lastTerm: number }): boolean {
@@ -557,7 +601,7 @@ export class Raft {
     for (const peer of this.config.voters) {
       if (peer === this.config.self) continue;
       if (type === 'pre-vote') this.#send(peer, { type, term, lastIndex, lastTerm });
-      else this.#send(peer, { type, term, lastIndex, lastTerm, transfer });
+      else this.#send(peer, { type, term, life: this.#life, lastIndex, lastTerm, transfer });
     }
   }
 

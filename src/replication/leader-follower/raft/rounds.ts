@@ -9,12 +9,15 @@ export interface Round {
   /** The commit index when it began: what a read that waits for it must see applied. */
   readonly commit: number;
   readonly beganMs: number;
+  /** Somebody waits for it; otherwise it only renews a lease. */
+  readonly awaited: boolean;
 }
 
 export class Rounds {
   #last = 0;
   #open: Round | undefined;
   #wanted = false;
+  #asked = false;
 
   /** The number of the round under way, or of the last one. */
   get current(): number {
@@ -27,20 +30,27 @@ export class Rounds {
 
   /** Whether somebody waits for a round, begun or not. */
   get awaited(): boolean {
-    return this.#wanted || this.#open !== undefined;
+    return this.#asked || this.#open?.awaited === true;
   }
 
   /** Asks for a round that begins from now on; returns its number. */
   ask(): number {
     this.#wanted = true;
+    this.#asked = true;
     return this.#last + 1;
+  }
+
+  /** Wants a round that nobody waits for. */
+  renew(): void {
+    this.#wanted = true;
   }
 
   /** Begins the next round if one is wanted and none is under way. Returns whether it did. */
   begin(commit: number, nowMs: number): boolean {
     if (!this.#wanted || this.#open !== undefined) return false;
+    this.#open = { number: ++this.#last, commit, beganMs: nowMs, awaited: this.#asked };
     this.#wanted = false;
-    this.#open = { number: ++this.#last, commit, beganMs: nowMs };
+    this.#asked = false;
     return true;
   }
 

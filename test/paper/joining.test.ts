@@ -1,0 +1,270 @@
+/** Replicas that have forgotten what they promised, and groups that rest: docs/adr/0017. */
+import { describe, expect, it } from 'vitest';
+import { LoneCore, append, n, requestVote } from '../support/lone-core.js';
+import { RaftCluster } from '../support/raft-cluster.js';
+
+const START = { index: 0, term: 0 };
+
+describe('a joining replica', () => {
+  const joiner = (): LoneCore => new LoneCore({ hard: { standing: 'joining' } });
+
+  it('neither votes nor campaigns, whatever it is asked', () => {
+    const core = joiner();
+    expect(core.step('n2', requestVote(1, START))).toMatchObject([{ granted: false }]);
+    expect(core.step('n2', { type: 'pre-vote', term: 2, lastIndex: 9, lastTerm: 9 })).toMatchObject([
+      { granted: false },
+    ]);
+    expect(core.step('n2', { type: 'timeout-now', term: 1 })).toEqual([]);
+    expect(core.pass(1000).map(({ type }) => type)).toEqual(['wake', 'wake']);
+    expect(core.became).toEqual([]);
+  });
+
+  it('takes entries, and says that it is joining', () => {
+    const core = joiner();
+    expect(core.step('n2', append({ term: 1 }, 1))).toMatchObject([
+      { status: 'durable', index: 1, joining: true },
+    ]);
+  });
+
+  it('is admitted in its term and life, with what it must have on disk; then it says so, once that is on disk', () => {
+    const core = joiner();
+    core.raft.step(n(2), append({ term: 1 }, 1, 1), 0);
+    core.take({ written: false });
+    const { through } = core.ready as NonNullable<typeof core.ready>;
+    const admit = { type: 'admit', term: 1, life: 1, index: 2 } as const;
+    core.step('n2', admit);
+    expect(core.raft.standing).toBe('joining');
+    core.raft.persisted(through);
+    for (const wrong of [{ term: 0 }, { term: 2 }, { life: 9 }, { index: 3 }])
+      core.step('n2', { ...admit, ...wrong });
+    expect(core.raft.standing).toBe('joining');
+    expect(core.step('n2', admit)).toMatchObject([{ joining: false, status: 'durable', index: 2 }]);
+    expect(core.ready?.hard).toMatchObject({ standing: 'member' });
+    expect(core.step('n3', requestVote(2, { index: 2, term: 1 }, true))).toMatchObject([{ granted: true }]);
+  });
+});
+
+describe('the leader of a joining replica', () => {
+  /** Leads with n2's answer, of an entry that n3 does not have. */
+  const led = (voters = 3): LoneCore => {
+    const core = new LoneCore({ voters });
+    core.lead();
+    for (let at = 2; at <= voters; at++) core.answer(`n${at}`, { index: 1 });
+    return core;
+  };
+  const back = { life: 33, joining: true } as const;
+
+  it('counts neither its disk nor its answers to rounds, even where they would make the majority', () => {
+    const core = led();
+    core.propose('a');
+    core.answer('n3', { ...back, index: 2 });
+    expect(core.raft.commit).toBe(1);
+    core.take();
+    core.answer('n3', { ...back, index: 2, round: 1 });
+    expect(core.leadership.takeConfirmed()).toEqual([]);
+    core.pass(99);
+    core.answer('n3', { ...back, index: 2, round: 1 });
+    core.pass(60);
+    core.pass(60);
+    expect(core.raft.role).toBe('follower');
+  });
+
+  it('admits it after a round that began since, without it, and with all that was committed by then', () => {
+    const core = led();
+    // A round that began before it was known does not do.
+    core.leadership.askRound(0);
+    core.take();
+    const admits = (): unknown[] => core.take().filter(({ type }) => type === 'admit');
+    core.answer('n3', { ...back, index: 1 });
+    core.answer('n2', { index: 1, round: 1 });
+    expect(core.answer('n3', { ...back, index: 1, round: 1 }).map(({ type }) => type)).not.toContain('admit');
+    core.propose('a');
+    core.answer('n2', { index: 2, round: 1 });
+    core.answer('n2', { index: 2, round: 2 });
+    expect(core.raft.commit).toBe(2);
+    expect(core.answer('n3', { ...back, index: 1, round: 2 })).toEqual([]);
+    expect(core.answer('n3', { ...back, index: 2, round: 2 })).toEqual([
+      { type: 'admit', term: 1, life: 33, index: 2 },
+    ]);
+    // Until it says that it is back, it is told again.
+    expect(core.answer('n3', { ...back, index: 2, round: 2 })).toHaveLength(1);
+    core.answer('n3', { life: 33, index: 2 });
+    core.propose('b');
+    core.answer('n3', { life: 33, index: 3 });
+    expect([core.raft.commit, admits()]).toEqual([3, []]);
+  });
+
+  it('waits for every other voter: the one missing from a majority may lead with the vote that was forgotten', () => {
+    const core = led(5);
+    core.answer('n5', { ...back, index: 1, life: 55 });
+    for (const other of ['n2', 'n3']) core.answer(other, { index: 1, round: 1 });
+    expect(core.answer('n5', { life: 55, joining: true, index: 1 })).toEqual([]);
+    // One that has lost its disk as well, and hears this leader, leads nowhere either.
+    core.answer('n4', { life: 44, joining: true, index: 0, round: 1 });
+    expect(core.answer('n5', { life: 55, joining: true, index: 1 })).toMatchObject([
+      { type: 'admit', life: 55 },
+    ]);
+  });
+
+  it('in a group of five, a vote that was forgotten cannot make two leaders of what is committed', () => {
+    const cluster = new RaftCluster({ voters: 5 });
+    cluster.elect('n1');
+    cluster.isolate(['n4', 'n5']);
+    // n5 votes for n4 in a term of which n1 hears nothing, and forgets it.
+    cluster.heal('n4', 'n2');
+    cluster.step('n4', (raft) => raft.step(n(1), { type: 'timeout-now', term: raft.term }, cluster.nowMs));
+    cluster.run(3);
+    expect(cluster.raft('n5').hard).toMatchObject({ term: 2, votedFor: 'n4' });
+    cluster.crash('n5');
+    for (const other of ['n1', 'n2', 'n3']) cluster.heal('n5', other);
+    cluster.restart('n5', { lostDisk: true });
+    cluster.cut('n4', 'n2');
+    cluster.run(60);
+    expect(cluster.raft('n5').standing).toBe('joining');
+    cluster.healAll();
+    expect(cluster.runUntil(() => cluster.raft('n5').standing === 'member', 1000)).toBe(true);
+  });
+
+  it('ignores answers of lives that have ended, also where the new one was heard first', () => {
+    const core = led();
+    core.propose('a');
+    core.answer('n3', { ...back, index: 0 });
+    core.answer('n3', { index: 2 });
+    expect([core.raft.commit, core.leadership.follower(n(3))?.life]).toEqual([1, 33]);
+    core.answer('n3', { ...back, life: 34 });
+    core.answer('n3', { ...back, index: 2 });
+    expect(core.leadership.follower(n(3))).toMatchObject({ life: 34, match: 0 });
+    const fresh = new LoneCore();
+    fresh.lead();
+    fresh.answer('n3', { ...back, index: 0 });
+    fresh.answer('n3', { index: 1 });
+    expect(fresh.raft.commit).toBe(0);
+  });
+});
+
+describe('votes and lives', () => {
+  it('a vote for a log that was lost does not count for the one there is', () => {
+    const core = new LoneCore();
+    core.pass(200);
+    core.step('n2', { type: 'pre-vote-result', term: 1, granted: true });
+    core.step('n2', { type: 'request-vote-result', term: 1, life: 99, granted: true });
+    expect(core.raft.role).toBe('candidate');
+    core.step('n2', { type: 'request-vote-result', term: 1, life: 1, granted: true });
+    expect(core.raft.role).toBe('leader');
+  });
+
+  it('a group of three gets a replica back that lost its disk', () => {
+    const cluster = new RaftCluster();
+    cluster.elect('n1');
+    cluster.propose('n1', 'a');
+    cluster.run(20);
+    cluster.crash('n3');
+    cluster.restart('n3', { lostDisk: true });
+    expect(cluster.runUntil(() => cluster.raft('n3').standing === 'member', 300)).toBe(true);
+    cluster.crash('n2');
+    expect(cluster.propose('n1', 'b')).toBe(3);
+    expect(cluster.runUntil(() => cluster.raft('n1').commit === 3, 50)).toBe(true);
+  });
+
+  it('one that lost its disk is not counted before, so that what was committed is not lost with it', () => {
+    const cluster = new RaftCluster();
+    cluster.elect('n1');
+    cluster.isolate(['n2']);
+    cluster.propose('n1', 'on n1 and n3');
+    cluster.run(10);
+    cluster.crash('n1');
+    cluster.crash('n3');
+    cluster.healAll();
+    cluster.restart('n3', { lostDisk: true });
+    expect(cluster.runUntil(() => cluster.leader !== undefined, 2000)).toBe(false);
+    cluster.restart('n1');
+    expect(cluster.runUntil(() => cluster.leader === 'n1', 500)).toBe(true);
+  });
+});
+
+describe('quiet groups', () => {
+  const quiet = (voters = 3): RaftCluster => {
+    const cluster = new RaftCluster({ voters });
+    cluster.elect('n1');
+    cluster.run(200);
+    return cluster;
+  };
+
+  it('when everyone has everything nobody sends, and nobody wants to be called', () => {
+    const cluster = quiet();
+    expect(cluster.alive.map(({ raft }) => [raft?.quiet, raft?.dueMs])).toEqual(
+      Array(3).fill([true, Infinity]),
+    );
+    cluster.run(100_000);
+    expect([cluster.leader, cluster.pending]).toEqual(['n1', 0]);
+  });
+
+  it('a proposal, a round, a transfer and a call wake it', () => {
+    const wakes: ((cluster: RaftCluster) => void)[] = [
+      (cluster) => cluster.propose('n1', 'a'),
+      (cluster) => cluster.askRound('n1'),
+      (cluster) => cluster.transfer('n1', 'n2'),
+      (cluster) => cluster.deliver(n(3), n(1), { type: 'wake', term: 1 }),
+      (cluster) => cluster.deliver(n(3), n(1), { type: 'pre-vote', term: 2, lastIndex: 1, lastTerm: 1 }),
+    ];
+    for (const wake of wakes) {
+      const cluster = quiet();
+      wake(cluster);
+      expect([cluster.raft('n1').quiet, cluster.pending > 0]).toEqual([false, true]);
+      cluster.run(300);
+      expect(cluster.pending).toBe(0);
+    }
+  });
+
+  it('does not rest while a connected follower lacks something, and rests without one that is down', () => {
+    const cluster = quiet();
+    cluster.hold('n3');
+    cluster.propose('n1', 'a');
+    cluster.run(300);
+    expect(cluster.raft('n1').quiet).toBe(false);
+    cluster.crash('n3');
+    cluster.run(200);
+    expect(cluster.raft('n1').quiet).toBe(true);
+    cluster.release('n3');
+    cluster.restart('n3');
+    cluster.run(200);
+    expect([cluster.raft('n3').commit, cluster.raft('n1').quiet]).toEqual([2, true]);
+  });
+
+  it('a follower that loses the link to the leader campaigns soon; the others, who do not, refuse and ask the leader', () => {
+    const cluster = quiet();
+    cluster.cut('n1', 'n3');
+    cluster.run(150);
+    expect(cluster.raft('n2').leader).toBe('n1');
+    expect([cluster.leader, cluster.raft('n1').term]).toEqual(['n1', 1]);
+  });
+
+  it('a leader that loses the links to a majority steps down', () => {
+    const cluster = quiet(5);
+    cluster.isolate(['n1', 'n2']);
+    cluster.run(250);
+    expect(cluster.raft('n1').role).not.toBe('leader');
+  });
+
+  it('does not wait for ever for one that leads no more: who is asked to vote asks it to be heard', () => {
+    const core = new LoneCore();
+    core.step('n2', append({ term: 1, quiet: true }));
+    expect(core.raft.dueMs).toBe(Infinity);
+    expect(core.step('n3', { type: 'pre-vote', term: 2, lastIndex: 0, lastTerm: 0 })).toMatchObject([
+      { type: 'wake' },
+      { type: 'pre-vote-result', granted: false },
+    ]);
+    core.nowMs = 100;
+    expect(core.step('n3', { type: 'pre-vote', term: 2, lastIndex: 0, lastTerm: 0 })).toMatchObject([
+      { granted: true },
+    ]);
+  });
+
+  it('nor for one that calls for a leader itself', () => {
+    const core = new LoneCore();
+    core.step('n2', append({ term: 1, quiet: true }));
+    core.step('n2', { type: 'wake', term: 0 });
+    expect([core.raft.leader, core.raft.quiet]).toEqual([null, false]);
+    expect(core.raft.dueMs).toBeLessThanOrEqual(200);
+  });
+});
