@@ -3,6 +3,7 @@
  * application process: any number of logical clients share its connections, one to each node.
  */
 import { crc32 } from 'node:zlib';
+import { Etcd3 } from 'etcd3';
 import { bytesCodec, connect, type Namespace } from '../src/index.js';
 import { BARE, dialBare, type BareLink, type BareMessage } from './bare-link.js';
 
@@ -17,7 +18,9 @@ export interface BenchClient {
 /** How to reach a subject, as it travels to the process that makes the load. */
 export type ClientTarget =
   | { readonly type: 'trefoil'; readonly seeds: readonly string[]; readonly namespace: string }
-  | { readonly type: 'bare-pipeline'; readonly ports: readonly number[] };
+  | { readonly type: 'bare-pipeline'; readonly ports: readonly number[] }
+  /** `http://host:port` of each member. */
+  | { readonly type: 'etcd'; readonly hosts: readonly string[] };
 
 export function openClient(target: ClientTarget): Promise<BenchClient> {
   switch (target.type) {
@@ -25,6 +28,8 @@ export function openClient(target: ClientTarget): Promise<BenchClient> {
       return openTrefoil(target.seeds, target.namespace);
     case 'bare-pipeline':
       return openBare(target.ports);
+    case 'etcd':
+      return openEtcd(target.hosts);
   }
 }
 
@@ -75,4 +80,45 @@ async function openBare(ports: readonly number[]): Promise<BenchClient> {
       for (const link of links) link.close();
     },
   };
+}
+
+/** Talks to the member that leads: what the others are asked they would hand on to it. */
+async function openEtcd(hosts: readonly string[]): Promise<BenchClient> {
+  const client = new Etcd3({ hosts: await etcdLeader(hosts) });
+  // Without the builders of the package, which cost more and do nothing for a put and a get.
+  const { kv } = client;
+  return {
+    async put(key, value) {
+      await kv.put({
+        key: Buffer.from(key),
+        value: Buffer.from(value.buffer, value.byteOffset, value.length),
+      });
+    },
+    async get(key) {
+      return (await kv.range({ key: Buffer.from(key) })).kvs[0]?.value;
+    },
+    async close() {
+      client.close();
+    },
+  };
+}
+
+const LEADER_ATTEMPTS = 100;
+const LEADER_PAUSE_MS = 100;
+
+/** The member that says that it leads itself. */
+async function etcdLeader(hosts: readonly string[]): Promise<string> {
+  for (let attempt = 0; attempt < LEADER_ATTEMPTS; attempt++) {
+    for (const host of hosts) {
+      const client = new Etcd3({ hosts: host });
+      try {
+        const { header, leader } = await client.maintenance.status();
+        if (leader !== '0' && leader === header.member_id) return host;
+      } finally {
+        client.close();
+      }
+    }
+    await new Promise((resolve) => setTimeout(resolve, LEADER_PAUSE_MS));
+  }
+  throw new Error('no member of etcd leads');
 }

@@ -14,7 +14,7 @@ import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LoadMeasure, Scenario } from './load-messages.js';
-import { LoadProcess } from './load-process.js';
+import { LoadGroup } from './load-group.js';
 import { cpuSecondsOf, forgetPeak, peakBytesOf } from './process-usage.js';
 import { emptyFolder, type RunningSubject, type Subject } from './subjects.js';
 
@@ -24,6 +24,8 @@ export interface ExperimentPlan {
   readonly runs: number;
   readonly warmUpMs: number;
   readonly measuredMs: number;
+  /** Processes that share the logical clients. */
+  readonly loadProcesses: number;
   /** Photos stored before anything is measured. */
   readonly records: number;
   readonly durability: 'sync' | 'buffered';
@@ -59,7 +61,7 @@ export async function runExperiment(
     for (let run = 1; run <= plan.runs; run++) {
       const order = run % 2 === 1 ? plan.subjects : plan.subjects.toReversed();
       for (const subject of order) {
-        const own = await emptyFolder(folder, `${run}-${subject.name.replaceAll(' ', '-')}`);
+        const own = await emptyFolder(folder, `${run}-${subject.name.replaceAll(/[^a-z0-9]+/g, '-')}`);
         samples.push(...(await runSubject(plan, subject, run, own, onProgress)));
         await rm(own, { recursive: true, force: true });
       }
@@ -82,7 +84,7 @@ async function runSubject(
   const { durability, cpuProfileDir } = plan;
   onProgress(`${where}: starting, storing ${plan.records} photos`);
   const running = await subject.start({ folder, durability, cpuProfileDir });
-  const load = new LoadProcess(cpuProfileDir);
+  const load = new LoadGroup(plan.loadProcesses, cpuProfileDir);
   try {
     await load.open(running.target, plan.records);
     const samples: Sample[] = [];
@@ -102,11 +104,11 @@ async function measure(
   subject: Subject,
   run: number,
   { servers }: RunningSubject,
-  load: LoadProcess,
+  load: LoadGroup,
   scenario: Scenario,
 ): Promise<Sample> {
   const pids = servers.map((server) => server.pid);
-  const cpuSeconds = (): (number | undefined)[] => [...pids, load.pid].map(cpuSecondsOf);
+  const cpuSeconds = (): (number | undefined)[] => [...pids, ...load.pids].map(cpuSecondsOf);
   const readings: (number | undefined)[][] = [];
   pids.forEach(forgetPeak);
   const timing = { warmUpMs: plan.warmUpMs, measuredMs: plan.measuredMs, seed: run };
@@ -119,7 +121,7 @@ async function measure(
     run,
     load: measured,
     serverCpuSeconds: sum(used.slice(0, pids.length)),
-    clientCpuSeconds: used[pids.length],
+    clientCpuSeconds: sum(used.slice(pids.length)),
     serverPeakBytes: largest(pids.map(peakBytesOf)),
   };
 }

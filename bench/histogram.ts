@@ -10,10 +10,30 @@ const SUB = 1 << SUB_BITS;
 /** Microseconds; a longer value counts as this one. About 35 minutes. */
 const VALUE_MAX = 2 ** 31 - 1;
 
+/** What a histogram has counted; its own, not to be changed. */
+export interface HistogramData {
+  readonly buckets: Float64Array;
+  readonly max: number;
+}
+
 export class Histogram {
   readonly #buckets = new Float64Array(bucketOf(VALUE_MAX) + 1);
   #count = 0;
   #max = 0;
+
+  /** As it travels to another process. */
+  get data(): HistogramData {
+    return { buckets: this.#buckets, max: this.#max };
+  }
+
+  /** Takes in what another one has counted. */
+  add({ buckets, max }: HistogramData): void {
+    buckets.forEach((count, bucket) => {
+      this.#buckets[bucket] = (this.#buckets[bucket] ?? 0) + count;
+      this.#count += count;
+    });
+    this.#max = Math.max(this.#max, max);
+  }
 
   get count(): number {
     return this.#count;

@@ -8,34 +8,39 @@
  */
 import { openClient, type BenchClient } from './clients.js';
 import { Histogram } from './histogram.js';
-import type { LoadMeasure, LoadOrder, LoadReport } from './load-messages.js';
+import type { LoadOrder, LoadReport, ProcessMeasure } from './load-messages.js';
 import { Choices, photoKey, photoValue, VALUE_BYTES, type Workload } from './workload.js';
 
 const PRELOAD_AT_ONCE = 256;
 /** A client whose request failed waits so long before the next: a refusal must not become a busy loop. */
 const ERROR_PAUSE_MS = 10;
 
+/** How often it is looked which writes of the open load are due. */
+const PACE_TICK_MS = 2;
+
 type RunOrder = Extract<LoadOrder, { readonly type: 'run' }>;
+type PaceOrder = Extract<LoadOrder, { readonly type: 'pace' }>;
 
 class Load {
   readonly #client: BenchClient;
   readonly #records: number;
+  #endPace: () => Promise<void> = async () => undefined;
 
   constructor(client: BenchClient, records: number) {
     this.#client = client;
     this.#records = records;
   }
 
-  /** Stores the photos that are read and overwritten later. Rejects where one cannot be stored. */
-  async preload(): Promise<void> {
-    let next = 0;
+  /** Stores photos `from` to `to` - 1, `atOnce` at a time. Rejects where one cannot be stored. */
+  async fill(from: number, to: number, atOnce: number): Promise<void> {
+    let next = from;
     const worker = async (): Promise<void> => {
-      while (next < this.#records) {
+      while (next < to) {
         const index = next++;
         await this.#client.put(photoKey(index), photoValue(index));
       }
     };
-    await Promise.all(Array.from({ length: PRELOAD_AT_ONCE }, worker));
+    await Promise.all(Array.from({ length: atOnce }, worker));
   }
 
   async run(order: RunOrder): Promise<void> {
@@ -63,6 +68,46 @@ class Load {
     running = false;
     await Promise.all(clients);
     report({ type: 'rested', nextNew: operate.nextNew() });
+  }
+
+  /**
+   * An open load: a write is due every so often, whether earlier ones were answered or not, and its latency counts from when it was
+   * due, so that a stall is seen by every write that would have come meanwhile.
+   */
+  pace({ perSecond, firstNew }: PaceOrder): void {
+    const window = new Window();
+    const open = new Set<Promise<void>>();
+    const beganMs = performance.now();
+    let sent = 0;
+    const send = async (dueMs: number): Promise<void> => {
+      try {
+        await this.#put(firstNew + sent++);
+        window.ended(performance.now() - dueMs);
+      } catch (error) {
+        window.failed(error);
+      }
+    };
+    const timer = setInterval(() => {
+      const due = ((performance.now() - beganMs) * perSecond) / 1000;
+      while (sent < due) {
+        const sending = send(beganMs + (sent * 1000) / perSecond);
+        open.add(sending);
+        void sending.then(() => open.delete(sending));
+      }
+    }, PACE_TICK_MS);
+    window.open();
+    this.#endPace = async () => {
+      clearInterval(timer);
+      // All that was sent counts, also what is answered late.
+      await Promise.all(open);
+      report({ type: 'measured', measure: window.close() });
+      report({ type: 'rested', nextNew: firstNew + sent });
+    };
+    report({ type: 'pacing' });
+  }
+
+  async endPace(): Promise<void> {
+    await this.#endPace();
   }
 
   async close(): Promise<void> {
@@ -112,15 +157,11 @@ class Window {
     this.#errors[code] = (this.#errors[code] ?? 0) + 1;
   }
 
-  close(): LoadMeasure {
+  close(): ProcessMeasure {
     this.#measuring = false;
-    const latencies = this.#latenciesUs;
     return {
-      operations: latencies.count,
+      latenciesUs: this.#latenciesUs.data,
       seconds: (performance.now() - this.#openedMs) / 1000,
-      p50Ms: latencies.quantile(0.5) / 1000,
-      p99Ms: latencies.quantile(0.99) / 1000,
-      maxMs: latencies.max / 1000,
       errors: this.#errors,
     };
   }
@@ -140,11 +181,21 @@ async function obey(order: LoadOrder): Promise<void> {
   switch (order.type) {
     case 'open':
       load = new Load(await openClient(order.target), order.records);
-      await load.preload();
+      await load.fill(order.from, order.to, PRELOAD_AT_ONCE);
       report({ type: 'opened' });
       return;
     case 'run':
       await load?.run(order);
+      return;
+    case 'fill':
+      await load?.fill(order.from, order.to, order.atOnce);
+      report({ type: 'filled' });
+      return;
+    case 'pace':
+      load?.pace(order);
+      return;
+    case 'end-pace':
+      await load?.endPace();
       return;
     case 'close':
       await load?.close();

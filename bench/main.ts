@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- leaderless`: measures Trefoil beside the bare pipeline and reports. `docs/benchmarks.md`
+ * `npm run bench -- leaderless` (or `leader-follower`): measures Trefoil beside other stores and reports. `docs/benchmarks.md`
  * says how to read it. A bench measures and never asserts: it fails only where it could not measure.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -10,16 +10,28 @@ import { hideBin } from 'yargs/helpers';
 import { runExperiment, type ExperimentPlan } from './experiment.js';
 import type { Scenario } from './load-messages.js';
 import { measureIdle } from './idle.js';
+import { etcd } from './etcd.js';
+import { measureCatchUp } from './catch-up.js';
 import { describeMachine, type Machine } from './machine.js';
 import { killAll } from './processes.js';
 import { summarize, table } from './report.js';
-import { barePipeline, trefoil, type Subject } from './subjects.js';
+import {
+  barePipeline,
+  trefoil,
+  trefoilLeaderFollower,
+  trefoilOnePartition,
+  type Subject,
+} from './subjects.js';
 import { WORKLOADS, type Workload } from './workload.js';
 
 /** Named experiments. The last subject is the yardstick that the others are divided by. */
 const EXPERIMENTS: Readonly<Record<string, readonly Subject[]>> = {
   leaderless: [trefoil, barePipeline],
+  'leader-follower': [trefoilLeaderFollower, trefoilOnePartition, etcd, barePipeline],
 };
+
+/** Experiments of their own kind: each prints its report. */
+const OTHERS = ['idle', 'catch-up'] as const;
 
 const WARM_UP_MS_MAX = 1_000;
 
@@ -39,6 +51,10 @@ interface BenchArguments {
   readonly json: boolean;
   readonly out: string | undefined;
   readonly cpuProf: string | undefined;
+  readonly loadProcesses: number;
+  readonly groups: number | undefined;
+  readonly entries: number;
+  readonly logBytes: readonly string[];
 }
 
 function parseArguments(): BenchArguments {
@@ -47,7 +63,7 @@ function parseArguments(): BenchArguments {
     .command('$0 <experiment>', 'measure Trefoil beside other stores on the same work', (command) =>
       command.positional('experiment', {
         describe: 'which experiment',
-        choices: [...Object.keys(EXPERIMENTS), 'idle'],
+        choices: [...Object.keys(EXPERIMENTS), ...OTHERS],
         demandOption: true,
       }),
     )
@@ -80,7 +96,24 @@ function parseArguments(): BenchArguments {
       type: 'string',
       requiresArg: true,
     })
-    .check(({ seconds, records, runs }) => {
+    .option('load-processes', { describe: 'processes that share the clients', type: 'number', default: 1 })
+    .option('groups', {
+      describe: 'idle: leader-follower groups of a cluster, instead of local-3.yaml',
+      type: 'number',
+      requiresArg: true,
+    })
+    .option('entries', { describe: 'catch-up: entries that are missed', type: 'number', default: 1_000_000 })
+    .option('log-bytes', {
+      describe: 'catch-up: logBytes of the namespace, by commas; one run for each',
+      default: '1GiB,1MiB',
+      requiresArg: true,
+      coerce: (text: unknown) => listOf(text, (item) => item),
+    })
+    .check(({ seconds, records, runs, loadProcesses, entries, experiment, durability }) => {
+      positiveInteger(String(loadProcesses), '--load-processes');
+      positiveInteger(String(entries), '--entries');
+      if (experiment === 'leader-follower' && durability !== 'sync')
+        throw new Error('--durability: leader-follower has no other than sync');
       if (!(seconds > 0)) throw new Error('--seconds must be above 0');
       positiveInteger(String(records), '--records');
       positiveInteger(String(runs), '--runs');
@@ -110,11 +143,16 @@ function workloadOf(text: string): Workload {
   return workload;
 }
 
-function planOf(argv: BenchArguments): ExperimentPlan {
+function planOf(argv: BenchArguments, onSkipped: (what: string) => void): ExperimentPlan {
   const all = EXPERIMENTS[argv.experiment] ?? [];
-  const subjects = argv.only === undefined ? all : all.filter((subject) => subject.name === argv.only);
-  if (subjects.length === 0)
-    throw new Error(`--only: one of ${all.map((subject) => subject.name).join(', ')}`);
+  const asked = argv.only === undefined ? all : all.filter((subject) => subject.name === argv.only);
+  if (asked.length === 0) throw new Error(`--only: one of ${all.map((subject) => subject.name).join(', ')}`);
+  const subjects = asked.filter((subject) => {
+    const reason = subject.unavailable?.();
+    if (reason !== undefined) onSkipped(`${subject.name} is left out: ${reason}`);
+    return reason === undefined;
+  });
+  if (subjects.length === 0) throw new Error('there is nothing to measure');
   const scenarios = argv.workloads.flatMap((workload) =>
     argv.clients.map((clients): Scenario => ({ workload, clients })),
   );
@@ -125,6 +163,7 @@ function planOf(argv: BenchArguments): ExperimentPlan {
     runs: argv.runs,
     warmUpMs: Math.min(WARM_UP_MS_MAX, measuredMs / 3),
     measuredMs,
+    loadProcesses: argv.loadProcesses,
     records: argv.records,
     durability: argv.durability,
     dataParent: argv.dataDir,
@@ -136,7 +175,7 @@ function introduction(plan: ExperimentPlan, machine: Machine): string {
   return [
     `${machine.cpu}, ${machine.cores} cores, ${(machine.memoryBytes / 2 ** 30).toFixed(0)} GB, Node ${machine.node}, ${machine.platform}`,
     `append and sync 16 KiB in ${plan.dataParent}: ${machine.syncMs.toFixed(2)} ms; load average ${machine.loadAverage.toFixed(1)}`,
-    `durability: ${plan.durability}; ${plan.runs} runs of ${plan.measuredMs / 1000} s each; medians; ${plan.records} photos of 200 bytes stored beforehand`,
+    `durability: ${plan.durability}; ${plan.loadProcesses} load process(es); ${plan.runs} runs of ${plan.measuredMs / 1000} s each; medians; ${plan.records} photos of 200 bytes stored beforehand`,
     ...plan.subjects.map((subject) => `${subject.name}: ${subject.description}`),
   ].join('\n');
 }
@@ -153,17 +192,31 @@ function endOnSignals(): void {
   }
 }
 
+function say(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
 async function main(): Promise<void> {
   endOnSignals();
   const argv = parseArguments();
   if (argv.experiment === 'idle') {
-    const lines = await measureIdle(IDLE_SECONDS, argv.dataDir);
+    const lines = await measureIdle(IDLE_SECONDS, argv.dataDir, argv.groups);
     process.stdout.write(`${lines.join('\n')}\n`);
     return;
   }
-  const plan = planOf(argv);
+  if (argv.experiment === 'catch-up') {
+    const { entries, logBytes, seconds } = argv;
+    for (const bytes of logBytes) {
+      const lines = await measureCatchUp(
+        { entries, logBytes: bytes, pacedSeconds: seconds, dataParent: argv.dataDir },
+        say,
+      );
+      process.stdout.write(`${lines.join('\n')}\n`);
+    }
+    return;
+  }
+  const plan = planOf(argv, say);
   const machine = describeMachine(plan.dataParent);
-  const say = (text: string): void => void process.stderr.write(`${text}\n`);
   if (!argv.json) process.stdout.write(`${introduction(plan, machine)}\n\n`);
   const samples = await runExperiment(plan, say);
   const yardstick = EXPERIMENTS[argv.experiment]?.at(-1)?.name ?? '';

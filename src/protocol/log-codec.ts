@@ -181,6 +181,11 @@ export function segmentTerms(bytes: Uint8Array): readonly TermRun[] {
 /** The entries of a segment; values are views of `bytes`. Throws `MalformedFrame` for bytes that are damaged or none. */
 export function decodeSegment(bytes: Uint8Array): LogEntry[] {
   if (!checkSegment(bytes)) throw malformed('its checksum or version is wrong');
+  return decodeCheckedSegment(bytes);
+}
+
+/** The same for bytes that have passed `checkSegment` already. */
+export function decodeCheckedSegment(bytes: Uint8Array): LogEntry[] {
   const reader = readerOf(bytes);
   const { first, count, firstHlc, lastHlc, terms } = readHeader(reader);
   const headsLength = reader.countOf(1);

@@ -2,7 +2,7 @@
 import type { HlcTime } from '../../core/hlc.js';
 import { APPEND_BYTES_MAX } from '../../core/limits.js';
 import { invariant } from '../../core/invariant.js';
-import { decodeSegment, type LogEntry } from '../../protocol/log-codec.js';
+import { decodeCheckedSegment, type LogEntry } from '../../protocol/log-codec.js';
 import type { Effects, Turn } from '../strategy.js';
 import type { RaftLog, Segment } from './raft/raft-log.js';
 import type { ApplyResult, StateMachine } from './state-machine.js';
@@ -66,7 +66,8 @@ export class Applier {
   #entriesOf(segment: Segment): readonly LogEntry[] {
     let entries = this.#entries.get(segment);
     if (entries === undefined) {
-      entries = decodeSegment(segment.bytes);
+      // The log holds no segment that was not checked when it came.
+      entries = decodeCheckedSegment(segment.bytes);
       this.#entries.set(segment, entries);
     }
     return entries;

@@ -179,9 +179,10 @@ export class Reads {
 
   #serveGet(read: Read, { key }: GetOperation, turn: Turn, effects: Effects): void {
     const { state } = this.#host;
-    if (this.#waitsForClock(read, state.dueAt(key, turn), turn)) return;
     const record = state.get(key, turn);
     if (record === 'damaged') return this.#damaged(read, JSON.stringify(key.slice(0, 80)), effects);
+    if (record !== null && record.expiresAt !== 0 && this.#waitsForClock(read, record.expiresAt, turn))
+      return;
     const lag = this.#host.lag(turn);
     const version = record?.version ?? 0;
     effects.replyEarly(read.request, {
@@ -197,8 +198,8 @@ export class Reads {
   }
 
   /** Whether a leader's reader must wait until the group's clock has passed `dueMs`. */
-  #waitsForClock(read: Read, dueMs: number | null, turn: Turn): boolean {
-    if (dueMs === null || read.mode !== 'linearizable' || dueMs > turn.wallMs) return false;
+  #waitsForClock(read: Read, dueMs: number, turn: Turn): boolean {
+    if (read.mode !== 'linearizable' || dueMs > turn.wallMs) return false;
     if (dueMs <= hlcWallMs(this.#host.state.clock)) return false;
     read.clockMs = dueMs;
     this.#waiting.push(read);

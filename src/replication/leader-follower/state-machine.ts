@@ -177,19 +177,13 @@ export class StateMachine {
     effects.putLazily(APPLIED_KEY, encodeAppliedState(this.#applied()));
   }
 
-  /** The value of a key: a view of the stored bytes. null where it is absent, or due by the group's clock. */
+  /**
+   * The value of a key: a view of the stored bytes. null where it is absent, or due by the group's clock. A reader by whose own clock it is
+   * due already waits for an entry that moves the group's.
+   */
   get(key: string, turn: StateTurn): VersionedRecord | null | 'damaged' {
     const record = this.#record(key, turn, decodeCheckedVersioned);
     return record === null || record === 'damaged' || !this.#isDue(record) ? record : null;
-  }
-
-  /**
-   * When the value that `get` still shows is due, in wall milliseconds; null where there is none, or never. A reader by whose own clock it is
-   * due already waits for an entry that moves the group's.
-   */
-  dueAt(key: string, turn: StateTurn): number | null {
-    const header = this.#header(key, turn);
-    return header === null || header === 'damaged' || header.expiresAt === 0 ? null : header.expiresAt;
   }
 
   #applied(): AppliedState {

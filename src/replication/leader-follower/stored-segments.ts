@@ -2,13 +2,13 @@
 import { TrefoilError } from '../../core/errors.js';
 import {
   checkSegment,
-  decodeSegment,
+  decodeCheckedSegment,
   encodeSegment,
   segmentBounds,
   segmentTerms,
   type LogEntry,
 } from '../../protocol/log-codec.js';
-import type { Segment, SegmentCodec } from './raft/raft-log.js';
+import type { Segment, SegmentCodec, TermRun } from './raft/raft-log.js';
 
 /** Bytes of entries in one segment of a leader's own, beyond which the turn's entries go on in another one. */
 const SEGMENT_BYTES_TARGET = 512 * 1024;
@@ -23,8 +23,8 @@ export const STORED_SEGMENTS: SegmentCodec = {
     return { first, last, runs: segmentTerms(bytes), bytes };
   },
   slice({ bytes }: Segment, first: number, last: number): Segment {
-    const kept = decodeSegment(bytes).filter(({ index }) => index >= first && index <= last);
-    return STORED_SEGMENTS.parse(encodeSegment(kept));
+    const kept = decodeCheckedSegment(bytes).filter(({ index }) => index >= first && index <= last);
+    return madeOf(kept);
   },
 };
 
@@ -37,11 +37,20 @@ export function segmentsOf(entries: readonly LogEntry[]): (readonly [Segment, re
     bytes += ENTRY_BYTES + commandBytes((entries[at] as LogEntry).command);
     if (bytes < SEGMENT_BYTES_TARGET && at < entries.length - 1) continue;
     const own = entries.slice(start, at + 1);
-    made.push([STORED_SEGMENTS.parse(encodeSegment(own)), own]);
+    made.push([madeOf(own), own]);
     start = at + 1;
     bytes = 0;
   }
   return made;
+}
+
+/** What `parse` would read of them is known: nothing was damaged between. */
+function madeOf(entries: readonly LogEntry[]): Segment {
+  const bytes = encodeSegment(entries);
+  const first = entries[0] as LogEntry;
+  const runs: TermRun[] = [[first.index, first.term]];
+  for (const { index, term } of entries) if (term !== runs.at(-1)?.[1]) runs.push([index, term]);
+  return { first: first.index, last: first.index + entries.length - 1, runs, bytes };
 }
 
 /** About what a command takes in the log. */

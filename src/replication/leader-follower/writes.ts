@@ -59,6 +59,8 @@ export class Writes {
   /** In the log, by index, in order. */
   readonly #logged = new Map<number, Write>();
   #bytes = 0;
+  /** Of those in the log, how many wait for more than to be applied. */
+  #waitForDisks = 0;
 
   constructor(facts: GroupFacts) {
     this.#facts = facts;
@@ -101,6 +103,7 @@ export class Writes {
     for (const write of this.#queued) {
       write.index = index + add(write.command) - 1;
       this.#logged.set(write.index, write);
+      if (write.ack !== 'quorum') this.#waitForDisks++;
     }
     this.#queued = [];
     return entries;
@@ -116,6 +119,7 @@ export class Writes {
 
   /** Answers what waited for this replica's own disk, or for the others'. */
   advance(leadership: Leadership, stable: number, effects: Effects): void {
+    if (this.#waitForDisks === 0) return;
     for (const write of this.#logged.values()) {
       if (write.ack === 'leader') {
         if (write.index > stable) continue;
@@ -145,6 +149,7 @@ export class Writes {
     this.#queued = [];
     this.#logged.clear();
     this.#bytes = 0;
+    this.#waitForDisks = 0;
   }
 
   /** Ends what is late. */
@@ -175,6 +180,7 @@ export class Writes {
   #end(write: Write): void {
     this.#logged.delete(write.index);
     this.#bytes -= write.bytes;
+    if (write.ack !== 'quorum') this.#waitForDisks--;
   }
 
   #replyTo(

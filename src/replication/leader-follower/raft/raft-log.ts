@@ -71,6 +71,8 @@ export class RaftLog {
   #changes: LogChange[] = [];
   /** Segments before this place have no bytes in memory. */
   #forgotten = 0;
+  /** Of the segments from there on. */
+  #bytesInMemory = 0;
 
   /** An empty log that begins after `base`. */
   constructor(codec: SegmentCodec, base: LogPosition) {
@@ -153,7 +155,7 @@ export class RaftLog {
       const held = this.#held.at(-1) as Held;
       if (held.last < from) break;
       this.#held.pop();
-      this.#bytes -= held.size;
+      this.#letGo(held);
       if (held.first >= from) {
         this.#changes.push({ type: 'delete', first: held.first });
         continue;
@@ -216,15 +218,19 @@ export class RaftLog {
 
   /** Drops the bytes of segments that end at or before `index` from memory, the oldest first, until at most `bytesMax` are left of these. */
   forget(index: number, bytesMax: number): void {
-    let bytes = 0;
+    // Asked at the end of every turn: nothing is walked while there is nothing to drop.
+    if (this.#bytesInMemory <= bytesMax) return;
+    let bytes = this.#bytesInMemory;
     for (let at = this.#held.length - 1; at >= this.#forgotten; at--) {
-      const held = this.#held[at] as Held;
-      if (held.last > index) continue;
-      bytes += held.size;
-      if (bytes <= bytesMax) continue;
-      for (let older = this.#forgotten; older <= at; older++) (this.#held[older] as Held).segment = undefined;
-      this.#forgotten = at + 1;
-      return;
+      const { last, size } = this.#held[at] as Held;
+      if (last <= index) break;
+      bytes -= size;
+    }
+    while (bytes > bytesMax) {
+      const oldest = this.#held[this.#forgotten++] as Held;
+      oldest.segment = undefined;
+      bytes -= oldest.size;
+      this.#bytesInMemory -= oldest.size;
     }
   }
 
@@ -237,10 +243,10 @@ export class RaftLog {
     const gone: number[] = [];
     let end = 0;
     while (end < this.#held.length - 1 && end < segmentsMax && this.#bytes > bytesMax) {
-      const { first, last, size } = this.#held[end] as Held;
-      if (last > Math.min(index, this.#stable)) break;
-      gone.push(first);
-      this.#bytes -= size;
+      const oldest = this.#held[end] as Held;
+      if (oldest.last > Math.min(index, this.#stable)) break;
+      gone.push(oldest.first);
+      this.#letGo(oldest);
       end++;
     }
     if (end === 0) return gone;
@@ -262,6 +268,7 @@ export class RaftLog {
     this.#runs = [];
     this.#changes = [];
     this.#bytes = 0;
+    this.#bytesInMemory = 0;
     this.#forgotten = 0;
     this.#base = base;
     this.#last = base;
@@ -290,6 +297,12 @@ export class RaftLog {
     const { first, last, bytes } = segment;
     this.#held.push({ first, last, size: bytes.length, segment });
     this.#bytes += bytes.length;
+    this.#bytesInMemory += bytes.length;
+  }
+
+  #letGo({ size, segment }: Held): void {
+    this.#bytes -= size;
+    if (segment !== undefined) this.#bytesInMemory -= size;
   }
 
   #runStart(index: number): number {
