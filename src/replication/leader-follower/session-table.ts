@@ -105,6 +105,16 @@ export class SessionTable {
     return found.results.size < SESSION_RESULTS_MAX ? 'new' : 'too-many-open';
   }
 
+  /**
+   * Whether an operation will be known as one of a session, and so be applied or have been, where its entry has this time and is the
+   * `ahead`-th from here, whatever the entries before it say.
+   */
+  willTake(session: number, sequence: number, clock: HlcTime, ahead: number): boolean {
+    const found = this.#sessions.get(session);
+    if (found === undefined || clock - found.usedAt > IDLE_MAX || sequence < found.lowestOpen) return false;
+    return found.results.size + ahead <= SESSION_RESULTS_MAX && this.#sessions.size + ahead <= SESSIONS_MAX;
+  }
+
   /** Keeps the result of an operation that `lookup` called new, in the entry that `touch` told of. */
   record(session: number, sequence: number, result: StoredResult): void {
     const found = this.#sessions.get(session);

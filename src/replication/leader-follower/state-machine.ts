@@ -165,6 +165,12 @@ export class StateMachine {
     return result;
   }
 
+  /** Whether a write without a condition, which is in the log and not applied, will surely have its effect. */
+  willTake({ index, hlc, command }: LogEntry): boolean {
+    if (command.type !== 'put' || command.put.ifVersion !== null) return false;
+    return this.#sessions.willTake(command.session, command.sequence, hlc, index - this.#index);
+  }
+
   /** Ends a step that has applied entries: puts `a` and the sessions that changed. */
   flush(effects: StateEffects): void {
     if (this.#flushed) return;

@@ -2,7 +2,7 @@
  * Clients' writes on their way through the log: queued during a turn, given their indexes at its end, answered when what they asked
  * for is reached.
  *
- *     begin ──> queued ──take──> in the log ──own disk──> ack: leader
+ *     begin ──> queued ──take──> in the log ──own disk, its session lives──> ack: leader
  *                                           ──applied──> ack: quorum
  *                                           ──applied, and on every disk that can be reached──> ack: all
  *
@@ -31,7 +31,7 @@ import type { GroupFacts } from './group-facts.js';
 import type { Leadership } from './raft/leadership.js';
 import { majorityOf } from './raft/quorum.js';
 import { sessionIndex } from './session-table.js';
-import type { ApplyResult } from './state-machine.js';
+import type { ApplyResult, StateMachine } from './state-machine.js';
 import { commandBytes } from './stored-segments.js';
 
 export type LoggedOperation = PutOperation | PutAllOperation | OpenSessionOperation;
@@ -49,6 +49,8 @@ interface Write extends WriteRequest {
   readonly ack: AckLevel;
   /** 0 until it is in the log. */
   index: number;
+  /** undefined until then. */
+  entry: LogEntry | undefined;
   /** Set once the entry is applied; of interest where the answer still waits for replicas. */
   result: ApplyResult | undefined;
 }
@@ -91,7 +93,7 @@ export class Writes {
       );
     }
     this.#bytes += bytes;
-    this.#queued.push({ ...request, command, bytes, ack, index: 0, result: undefined });
+    this.#queued.push({ ...request, command, bytes, ack, index: 0, entry: undefined, result: undefined });
   }
 
   /** The entries of what is queued, the first at `index`, after those of the group's own that come with them. */
@@ -102,6 +104,7 @@ export class Writes {
     for (const command of own) add(command);
     for (const write of this.#queued) {
       write.index = index + add(write.command) - 1;
+      write.entry = entries.at(-1);
       this.#logged.set(write.index, write);
       if (write.ack !== 'quorum') this.#waitForDisks++;
     }
@@ -118,11 +121,12 @@ export class Writes {
   }
 
   /** Answers what waited for this replica's own disk, or for the others'. */
-  advance(leadership: Leadership, stable: number, effects: Effects): void {
+  advance(leadership: Leadership, stable: number, state: StateMachine, effects: Effects): void {
     if (this.#waitForDisks === 0) return;
     for (const write of this.#logged.values()) {
       if (write.ack === 'leader') {
-        if (write.index > stable) continue;
+        // Where it may yet be refused, by a session that has ended, only its result can tell.
+        if (write.index > stable || write.entry === undefined || !state.willTake(write.entry)) continue;
         this.#answer(write, { type: 'ok', version: write.index }, leadership, effects);
       } else if (write.ack === 'all' && write.result !== undefined) {
         const { index } = write;
