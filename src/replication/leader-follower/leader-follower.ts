@@ -47,7 +47,7 @@ class LeaderFollowerReplica implements Replica {
 
   open(turn: Turn, effects: Effects): void {
     // Read-only after a failure of the storage: nothing is promised until the replica is opened anew.
-    if (turn.writesRefused === 'NodeReadOnly') return;
+    if (turn.writesRefused === 'NodeReadOnly') return this.#resign(effects);
     const { hard, wipe, changed } = startingState(this.#facts, turn);
     this.#opening = new Opening(hard, wipe);
     this.#opened(this.#opening.begin(changed, turn, effects), turn, effects);
@@ -71,6 +71,11 @@ class LeaderFollowerReplica implements Replica {
   status(): ReplicaStatus {
     const gauges = this.#group?.gauges() ?? { refilling: 1 };
     return { group: this.#facts.group, strategy: 'leader-follower', gauges };
+  }
+
+  /** It leads no more, if it did: a group that is quiet would not notice, since the node lives. */
+  #resign(effects: Effects): void {
+    for (const peer of this.#facts.peers) effects.sendEarly(peer, { type: 'wake', term: 0 });
   }
 
   #refuse(event: ReplicaEvent, code: 'NodeReadOnly' | 'NoLeader', effects: Effects): void {
