@@ -28,6 +28,7 @@ const ELSEWHERE: ReadonlySet<ErrorCode> = new Set([
   'RecordCorrupt',
   'Overloaded',
   'QuorumUnavailable',
+  'ReplicasRefilling',
   'SessionNotSatisfied',
   'NotLeader',
   'NoLeader',

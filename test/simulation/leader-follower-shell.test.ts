@@ -13,7 +13,10 @@ function put(index: number, term: number, own: Partial<PutCommand['put']> = {}, 
 }
 
 /** A leader whose first entry is committed, and the session that a client has opened. */
-function established(own: ConstructorParameters<typeof LoneReplica>[0] = {}): { lone: LoneReplica; session: string } {
+function established(own: ConstructorParameters<typeof LoneReplica>[0] = {}): {
+  lone: LoneReplica;
+  session: string;
+} {
   const lone = LoneReplica.member(own);
   lone.lead();
   lone.turn(lone.acknowledged(N2, 1));
@@ -76,9 +79,17 @@ describe('a leader with a lease', () => {
     const lone = LoneReplica.member({ clockBoundMs: 50 });
     const command = { type: 'open-session' } as const;
     const hlc = hlcFromWallMs(1_700_000_000_000);
-    const tick = (index: number): LogEntry => ({ index, term: 1, hlc: hlc + index, command: { type: 'tick' } });
+    const tick = (index: number): LogEntry => ({
+      index,
+      term: 1,
+      hlc: hlc + index,
+      command: { type: 'tick' },
+    });
     // More than is applied in one turn, committed and acknowledged by the leader of term 1, which has told nobody yet.
-    const first = [{ index: 1, term: 1, hlc, command }, ...Array.from({ length: 4_999 }, (_, at) => tick(at + 2))];
+    const first = [
+      { index: 1, term: 1, hlc, command },
+      ...Array.from({ length: 4_999 }, (_, at) => tick(at + 2)),
+    ];
     lone.turn(lone.message(N2, appended(1, { index: 0, term: 0 }, first, 0)));
     lone.turn(lone.message(N2, appended(1, { index: 5_000, term: 1 }, [put(5_001, 1, {}, 1)], 0)));
     lone.settle();

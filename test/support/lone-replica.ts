@@ -61,7 +61,14 @@ export class LoneReplica {
   /** A member of a group that was formed, which knows nothing more yet. */
   static member(own: Partial<LeaderFollowerNamespace> = {}): LoneReplica {
     const lone = new LoneReplica(own);
-    const hard = { term: 1, votedFor: null, standing: 'member', life: 1, store: 'store', formed: [] } as const;
+    const hard = {
+      term: 1,
+      votedFor: null,
+      standing: 'member',
+      life: 1,
+      store: 'store',
+      formed: [],
+    } as const;
     lone.store.set('h', encodeHardState(hard));
     lone.open();
     lone.settle();

@@ -1,6 +1,7 @@
 /**
  * Takes away what no generation in use holds any more: values and sessions of states that were replaced, and of transfers that
- * stopped. A page at a time, when a replica opens and after a snapshot.
+ * stopped. A page at a time, when a replica opens, when a transfer
+ * begins and after it.
  */
 import { SCAN_PAGE_ENTRIES_MAX } from '../../core/limits.js';
 import type { Effects } from '../strategy.js';
@@ -29,12 +30,6 @@ export class Cleaner {
       { gte: 's/', lt: 's0' },
     ];
     this.#read(effects);
-  }
-
-  /** A generation that was begun while old keys are being taken away stays as well. */
-  keep(generation: number | undefined): void {
-    if (generation !== undefined && !this.#inUse.includes(generation))
-      this.#inUse = [...this.#inUse, generation];
   }
 
   scanned(event: Scanned, effects: Effects): void {

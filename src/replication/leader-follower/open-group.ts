@@ -7,7 +7,7 @@
  * at it, and entries are proposed before the core makes its messages, so that they leave together.
  */
 import { TrefoilError } from '../../core/errors.js';
-import type { HlcTime } from '../../core/hlc.js';
+import { hlcWallMs, type HlcTime } from '../../core/hlc.js';
 import type { NodeId } from '../../core/ids.js';
 import { encodeLogBase } from '../../protocol/hard-state-codec.js';
 import { logKey, type Command, type LogEntry } from '../../protocol/log-codec.js';
@@ -76,7 +76,8 @@ export class OpenGroup implements ReadHost {
     this.#facts = facts;
     this.#log = log;
     this.#state = state;
-    this.#freshMs = turn.monotonicMs;
+    // How long it was away nobody has told yet; all that it knows is as old as the last entry that it has applied.
+    this.#freshMs = turn.monotonicMs - Math.max(0, turn.wallMs - hlcWallMs(state.clock));
     this.#durable = new DurableLog(hard);
     this.#applier = new Applier(log);
     this.#writes = new Writes(facts);
@@ -126,7 +127,8 @@ export class OpenGroup implements ReadHost {
   }
 
   moveClock(): void {
-    if (this.#raft.leadership !== undefined && !this.#own.some(({ type }) => type === 'tick')) this.#own.push({ type: 'tick' });
+    if (this.#raft.leadership !== undefined && !this.#own.some(({ type }) => type === 'tick'))
+      this.#own.push({ type: 'tick' });
   }
 
   wakeLeader(effects: Effects): void {
@@ -219,7 +221,12 @@ export class OpenGroup implements ReadHost {
     switch (operation.type) {
       case 'get':
       case 'scan':
-        if (this.#raft.standing === 'joining') throw this.#refilling();
+        // A read that needs the leader is told who leads, here as anywhere.
+        if (
+          this.#raft.standing === 'joining' &&
+          (operation.read ?? this.#facts.namespace.read) !== 'linearizable'
+        )
+          throw this.#refilling();
         return this.#reads.begin({ ...event, operation }, turn, effects);
       case 'put':
       case 'put-all':
@@ -335,8 +342,12 @@ export class OpenGroup implements ReadHost {
     const { snapshot, index } = piece;
     if (index <= Math.min(this.#state.appliedIndex, this.#log.stable))
       return this.#answerPiece(from, snapshot, 'installed', piece.after, effects);
+    const before = this.#receiver.generation;
     const { received, installed } = this.#receiver.take(from, piece, this.#state, turn, effects);
-    this.#cleaner.keep(this.#receiver.generation);
+    const { generation } = this.#receiver;
+    // One that stopped before has left its keys.
+    if (generation !== undefined && generation !== before)
+      this.#cleaner.begin([this.#state.generation, generation], effects);
     if (installed === undefined) return this.#answerPiece(from, snapshot, 'wanted', received, effects);
     for (const first of this.#raft.installed(installed.position)) effects.delete(logKey(first));
     effects.put(LOG_BASE_KEY, encodeLogBase(this.#log.base));
@@ -450,7 +461,7 @@ export class OpenGroup implements ReadHost {
     const { leadership } = this.#raft;
     const confirmed = leadership?.takeConfirmed() ?? [];
     this.#reads.advance(confirmed, turn, effects);
-    if (leadership !== undefined) this.#writes.advance(leadership, this.#log.stable, effects);
+    if (leadership !== undefined) this.#writes.advance(leadership, this.#log.stable, this.#state, effects);
     // A read may have asked for an entry.
     if (this.#own.length > 0) effects.whenTurnEnds();
   }

@@ -30,11 +30,15 @@ export const OPENING = 'open/';
 
 const LIFE_BOUND = 2 ** 32;
 
-/** Everything but the hard state, which stands between. */
+/** Everything but the hard state, which stands between. Last, and together, what an opening begins with. */
 const WIPED = [
-  { gte: 'a', lt: HARD_STATE_KEY },
   { gte: 'i', lt: 'z' },
+  { gte: 'c', lt: HARD_STATE_KEY },
+  { gte: 'a', lt: 'c' },
 ] as const;
+
+/** In place of the log's base while a store is being emptied: it cannot be read, and whoever opens the store anew begins again. */
+const BEING_WIPED = new Uint8Array(0);
 
 export type Scanned = Extract<ReplicaEvent, { readonly type: 'scanned' }>;
 
@@ -102,6 +106,7 @@ export class Opening {
   /** `changed`: the hard state is not the stored one yet. */
   begin(changed: boolean, turn: Turn, effects: Effects): 'opening' | 'damaged' {
     if (changed) effects.put(HARD_STATE_KEY, encodeHardState(this.hard));
+    if (this.#wipes.length > 0) effects.put(LOG_BASE_KEY, BEING_WIPED);
     return this.#next(turn, effects);
   }
 

@@ -17,6 +17,8 @@ export class Upkeep {
   readonly #facts: GroupFacts;
   /** The generation that a search for due values goes through. */
   #searched: number | undefined;
+  /** Whether the latest search has met values that will be due. */
+  #expiring = false;
 
   constructor(facts: GroupFacts) {
     this.#facts = facts;
@@ -59,8 +61,10 @@ export class Upkeep {
   search(state: StateMachine, seenExpiring: boolean, effects: Effects): void {
     effects.setTimer(EXPIRE, EXPIRE_MS);
     // The first search tells whether there are any from before.
-    if (this.#searched !== undefined && !seenExpiring && this.#facts.namespace.ttlMs === 0) return;
+    if (this.#searched !== undefined && !seenExpiring && !this.#expiring && this.#facts.namespace.ttlMs === 0)
+      return;
     this.#searched = state.generation;
+    this.#expiring = false;
     const prefix = dataPrefix(state.generation);
     effects.scan(EXPIRE, { gte: prefix, lt: afterSlash(prefix) }, SCAN_PAGE_ENTRIES_MAX);
   }
@@ -68,6 +72,7 @@ export class Upkeep {
   /** A page of the search: the entries that take away what is due by the group's clock. */
   scanned(event: Scanned, state: StateMachine, effects: Effects): Command[] {
     if (this.#searched !== state.generation || event.damaged) return [];
+    this.#expiring ||= findDue(state.generation, event.entries, Infinity).length > 0;
     const due = findDue(state.generation, event.entries, hlcWallMs(state.clock));
     const commands: Command[] = [];
     for (let at = 0; at < due.length; at += EXPIRE_KEYS_MAX)

@@ -1,0 +1,188 @@
+import { describe, expect, it } from 'vitest';
+import { hlcFromWallMs } from '../../src/core/hlc.js';
+import { SESSION_IDLE_MS_MAX } from '../../src/core/limits.js';
+import { decideRetry } from '../../src/client/retry.js';
+import { TrefoilError } from '../../src/core/errors.js';
+import { encodeHardState } from '../../src/protocol/hard-state-codec.js';
+import type { InstallSnapshot } from '../../src/protocol/leader-follower-messages.js';
+import type { LogEntry, PutCommand } from '../../src/protocol/log-codec.js';
+import { encodeVersioned } from '../../src/protocol/versioned-record-codec.js';
+import { SeededRandom } from '../../src/simulation/random.js';
+import { appended, getOf, LoneReplica, N2, N3, putOf } from '../support/lone-replica.js';
+
+const TEXT = new TextEncoder();
+const WALL = 1_700_000_000_000;
+
+function put(index: number, term: number, own: Partial<PutCommand['put']> = {}, session = 1): LogEntry {
+  const what = { key: 'k', value: TEXT.encode('theirs'), ifVersion: null, ttlMs: 0, ...own };
+  return {
+    index,
+    term,
+    hlc: hlcFromWallMs(WALL) + index,
+    command: { type: 'put', session, sequence: index, lowestOpen: index, put: what },
+  };
+}
+
+const opens: LogEntry = { index: 1, term: 1, hlc: hlcFromWallMs(WALL), command: { type: 'open-session' } };
+
+describe('ack: leader', () => {
+  it('is not given for a write whose session has ended', () => {
+    const lone = LoneReplica.member();
+    lone.lead();
+    lone.turn(lone.acknowledged(N2, 1));
+    lone.settle();
+    const opened = lone.request({ type: 'open-session', partition: 0 });
+    lone.turn(opened);
+    lone.settle();
+    lone.turn(lone.acknowledged(N2, 2));
+    lone.settle();
+    lone.wallMs += SESSION_IDLE_MS_MAX + 1_000;
+    const write = lone.request(putOf('2', { write: 'leader' }));
+    lone.turn(write);
+    lone.settle();
+    lone.turn(lone.acknowledged(N2, 3));
+    lone.settle();
+    expect(lone.gauges).toMatchObject({ appliedIndex: 3 });
+    expect(lone.store.has('d/0/k')).toBe(false);
+    expect(lone.replies.get(write.request)).toMatchObject({ code: 'SessionExpired' });
+  });
+});
+
+describe('a replica that was stopped', () => {
+  it('does not say after its start that it is up to date', () => {
+    const lone = LoneReplica.member();
+    lone.turn(lone.message(N2, appended(1, { index: 0, term: 0 }, [opens, put(2, 1)], 2)));
+    lone.settle();
+    lone.wallMs += 3_600_000;
+    lone.monotonicMs += 3_600_000;
+    lone.open();
+    lone.settle();
+    const read = lone.request(getOf({ read: 'follower', maxStalenessMs: 5_000 }));
+    lone.turn(read);
+    lone.settle();
+    expect(lone.replies.get(read.request)).toBeUndefined();
+  });
+});
+
+describe('the store fails', () => {
+  it('under the leader of a quiet group: the others hear that it leads no more', () => {
+    const lone = LoneReplica.member();
+    lone.writesRefused = 'NodeReadOnly';
+    lone.sent.length = 0;
+    lone.open();
+    expect(lone.sent.map(({ message }) => message.type)).toContain('wake');
+  });
+});
+
+describe('a replica that is being refilled', () => {
+  it('names the leader to a linearizable read', () => {
+    const lone = new LoneReplica();
+    const hard = {
+      term: 1,
+      votedFor: null,
+      standing: 'joining',
+      life: 1,
+      store: 'store',
+      formed: [],
+    } as const;
+    lone.store.set('h', encodeHardState(hard));
+    lone.open();
+    lone.settle();
+    lone.turn(lone.message(N2, appended(1, { index: 0, term: 0 }, [], 0)));
+    const read = lone.request(getOf());
+    lone.turn(read);
+    lone.settle();
+    expect(lone.replies.get(read.request)).toMatchObject({ code: 'NotLeader', leader: 'n2' });
+  });
+
+  it('is left for another one by a client', () => {
+    const error = new TrefoilError('ReplicasRefilling', 'x');
+    expect(decideRetry(error, 0, 1_000, new SeededRandom(1))).toMatchObject({ elsewhere: true });
+  });
+});
+
+describe('values with a time to live', () => {
+  it('from before a restart are searched for again until they are due', () => {
+    const lone = LoneReplica.member();
+    lone.turn(
+      lone.message(N2, appended(1, { index: 0, term: 0 }, [opens, put(2, 1, { ttlMs: 600_000 })], 2)),
+    );
+    lone.settle();
+    lone.open();
+    lone.settle();
+    lone.lead();
+    const heard = (index: number): void => {
+      for (let beats = 0; beats < 10; beats++) {
+        lone.pass(100);
+        lone.turn(lone.acknowledged(N2, index), lone.acknowledged(N3, index));
+        lone.settle();
+      }
+    };
+    heard(3);
+    expect(lone.gauges).toMatchObject({ leads: 1, quiet: 1 });
+    for (let searches = 0; searches < 25; searches++) {
+      lone.pass(30_000);
+      lone.settle();
+    }
+    // An entry that moves the group's clock.
+    lone.turn(lone.request({ type: 'open-session', partition: 0 }));
+    lone.settle();
+    heard(4);
+    lone.pass(30_000);
+    lone.settle();
+    heard(5);
+    expect(lone.gauges).toMatchObject({ leads: 1 });
+    expect(lone.store.has('d/0/k')).toBe(false);
+  });
+});
+
+describe('snapshots', () => {
+  it('that stopped leave nothing once another one has begun', () => {
+    const lone = LoneReplica.member();
+    const value = encodeVersioned({ version: 1, hlc: 1, expiresAt: 0, value: TEXT.encode('v') });
+    const piece = (snapshot: number): InstallSnapshot => ({
+      type: 'install-snapshot',
+      term: 1,
+      snapshot,
+      index: 10,
+      indexTerm: 1,
+      after: '',
+      entries: [['d/k', value]],
+      last: false,
+    });
+    for (let n = 0; n < 5; n++) {
+      lone.turn(lone.message(N2, piece(n)));
+      lone.settle();
+    }
+    expect([...lone.store.keys()].filter((key) => key.startsWith('d/'))).toHaveLength(1);
+  });
+});
+
+describe('a store that is being emptied', () => {
+  it('is emptied to the end after a crash', () => {
+    const lone = LoneReplica.member();
+    const many = Array.from({ length: 1_500 }, (_, at) => put(at + 2, 1, { key: `k${at}` }));
+    lone.turn(lone.message(N2, appended(1, { index: 0, term: 0 }, [opens, ...many], 1_501)));
+    lone.settle();
+    expect(lone.store.has('d/0/k1400')).toBe(true);
+    // The store is another one than that in which the life began: the replica begins a new one.
+    const hard = {
+      term: 1,
+      votedFor: null,
+      standing: 'member',
+      life: 1,
+      store: 'another',
+      formed: [],
+    } as const;
+    lone.store.set('h', encodeHardState(hard));
+    lone.open();
+    // One page of the old state is gone, and the process with it.
+    lone.turn(...lone.scanned());
+    lone.open();
+    for (let waited = 0; waited < 20; waited++) {
+      lone.pass(500);
+      lone.settle();
+    }
+    expect([...lone.store.keys()].filter((key) => /^[dls]\//.test(key))).toEqual([]);
+  });
+});
