@@ -8,7 +8,7 @@ import type { InstallSnapshot } from '../../src/protocol/leader-follower-message
 import type { LogEntry, PutCommand } from '../../src/protocol/log-codec.js';
 import { encodeVersioned } from '../../src/protocol/versioned-record-codec.js';
 import { SeededRandom } from '../../src/simulation/random.js';
-import { appended, getOf, LoneReplica, N2, N3, putOf } from '../support/lone-replica.js';
+import { appended, getOf, LoneReplica, N1, N2, N3, putOf } from '../support/lone-replica.js';
 
 const TEXT = new TextEncoder();
 const WALL = 1_700_000_000_000;
@@ -184,5 +184,37 @@ describe('a store that is being emptied', () => {
       lone.settle();
     }
     expect([...lone.store.keys()].filter((key) => /^[dls]\//.test(key))).toEqual([]);
+  });
+});
+
+describe('handing over', () => {
+  it('to a preferred leader that does not take it stops writes more and more rarely', () => {
+    const lone = LoneReplica.member();
+    lone.replicas = [N2, N1, N3];
+    lone.open();
+    lone.settle();
+    lone.lead();
+    let refused = 0;
+    for (let beats = 0; beats < 600; beats++) {
+      lone.pass(100);
+      lone.turn(lone.acknowledged(N2, 0), lone.acknowledged(N3, 1));
+      const write = lone.request(putOf('1', { write: 'quorum' }));
+      if (beats > 20) lone.turn(write);
+      if ((lone.replies.get(write.request) as { code?: string } | undefined)?.code === 'NoLeader') refused++;
+      lone.settle();
+    }
+    expect(lone.gauges).toMatchObject({ leads: 1 });
+    expect(refused).toBeGreaterThan(0);
+    expect(refused).toBeLessThan(50);
+  });
+
+  it('is not taken by one whose disk is full', () => {
+    const lone = LoneReplica.member();
+    lone.turn(lone.message(N2, appended(1, { index: 0, term: 0 }, [opens], 1)));
+    lone.settle();
+    lone.writesRefused = 'StorageFull';
+    lone.turn(lone.message(N2, { type: 'timeout-now', term: 1 }));
+    lone.settle();
+    expect(lone.gauges['term']).toBe(1);
   });
 });

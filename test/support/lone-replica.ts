@@ -50,6 +50,8 @@ export class LoneReplica {
   #durable: number[] = [];
   #lastRequest = 0;
   #lastHlc: HlcTime = 0;
+  /** In the map's order. */
+  replicas: readonly NodeId[] = [N1, N2, N3];
   readonly #random = new SeededRandom('lone replica');
   readonly #own: Partial<LeaderFollowerNamespace>;
 
@@ -81,7 +83,7 @@ export class LoneReplica {
     const setup = {
       group: groupId(namespaceName('photos'), 0),
       self: N1,
-      map: { ...map, namespaces: [{ ...entry, ...this.#own }] },
+      map: { ...map, namespaces: [{ ...entry, ...this.#own }], placement: [[this.replicas]] },
       namespaceIndex: 0,
       partition: 0,
       store: 'store',

@@ -259,6 +259,10 @@ export class OpenGroup implements ReadHost {
         return this.#joined(this.#joining?.answered(from, message), effects);
       case 'append-entries':
         return this.#append(from, message, turn);
+      case 'timeout-now':
+        // It could take no writes as the leader, and would hand the group back.
+        if (turn.writesRefused !== null) return;
+        return this.#raft.step(from, message, turn.monotonicMs);
       default:
         this.#raft.step(from, message, turn.monotonicMs);
         return this.#noteAdmitted(effects);

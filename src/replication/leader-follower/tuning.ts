@@ -30,6 +30,9 @@ export const SWEEP_MS = 50;
 /** How often a leader looks whether another one would be better placed. */
 export const BALANCE_MS = 2_000;
 
+/** How often the time until the next attempt to hand over is doubled. */
+export const HANDOVERS_DOUBLED_MAX = 6;
+
 /** How far behind the preferred leader may be to be handed the group. */
 export const HANDOVER_ENTRIES_MAX = 1_000;
 

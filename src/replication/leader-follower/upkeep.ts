@@ -8,7 +8,13 @@ import type { GroupFacts } from './group-facts.js';
 import type { Scanned } from './opening.js';
 import type { Raft } from './raft/raft.js';
 import { dataPrefix, findDue, type StateMachine } from './state-machine.js';
-import { BALANCE_MS, EXPIRE_KEYS_MAX, EXPIRE_MS, HANDOVER_ENTRIES_MAX } from './tuning.js';
+import {
+  BALANCE_MS,
+  EXPIRE_KEYS_MAX,
+  EXPIRE_MS,
+  HANDOVER_ENTRIES_MAX,
+  HANDOVERS_DOUBLED_MAX,
+} from './tuning.js';
 
 export const BALANCE = 'balance';
 export const EXPIRE = 'expire';
@@ -19,6 +25,8 @@ export class Upkeep {
   #searched: number | undefined;
   /** Whether the latest search has met values that will be due. */
   #expiring = false;
+  /** How often this leadership was to be handed over; each time takes no writes for a while. */
+  #handovers = 0;
 
   constructor(facts: GroupFacts) {
     this.#facts = facts;
@@ -26,6 +34,7 @@ export class Upkeep {
 
   /** This replica has become the leader. */
   begin(turn: Turn, effects: Effects): void {
+    this.#handovers = 0;
     effects.setTimer(EXPIRE, EXPIRE_MS);
     if (this.#facts.peers.length > 0) effects.setTimer(BALANCE, BALANCE_MS + turn.random.integer(BALANCE_MS));
   }
@@ -52,7 +61,10 @@ export class Upkeep {
       const follower = raft.leadership?.follower(node);
       if (follower?.counts !== true || !turn.reachable(node)) continue;
       if (raft.log.last.index - follower.match > HANDOVER_ENTRIES_MAX) continue;
-      if (raft.transfer(node, turn.monotonicMs)) return node;
+      if (!raft.transfer(node, turn.monotonicMs)) continue;
+      // One that does not take it this time, since its disk is full perhaps, is asked more and more rarely.
+      effects.setTimer(BALANCE, BALANCE_MS * 2 ** Math.min(++this.#handovers, HANDOVERS_DOUBLED_MAX));
+      return node;
     }
     return undefined;
   }
