@@ -30,6 +30,7 @@ import { newRaft } from './new-raft.js';
 import type { Raft } from './raft/raft.js';
 import type { RaftLog } from './raft/raft-log.js';
 import { notLeader, READ, Reads, type ReadHost } from './reads.js';
+import { Scrub, SCRUB } from './scrub.js';
 import { SnapshotReceiver } from './snapshot-receiver.js';
 import { SNAPSHOT, SnapshotSender } from './snapshot-sender.js';
 import type { ApplyResult, StateMachine } from './state-machine.js';
@@ -55,6 +56,7 @@ export class OpenGroup implements ReadHost {
   readonly #sender: SnapshotSender;
   readonly #receiver = new SnapshotReceiver();
   readonly #cleaner = new Cleaner();
+  readonly #scrub = new Scrub();
   readonly #upkeep: Upkeep;
   #joining: Joining | undefined;
   #state: StateMachine;
@@ -93,6 +95,7 @@ export class OpenGroup implements ReadHost {
     if (hard.standing === 'fresh') this.#joining = new Joining(facts, hard.life);
     if (this.#joining !== undefined) this.#joined(this.#joining.ask(turn, effects), effects);
     this.#cleaner.begin([state.generation], effects);
+    this.#scrub.begin(effects);
     effects.whenTurnEnds();
   }
 
@@ -284,6 +287,10 @@ export class OpenGroup implements ReadHost {
       case BALANCE:
         if (this.#led !== undefined) this.#upkeep.balance(this.#raft, turn, effects);
         return;
+      case SCRUB:
+        if (this.#scrub.found === null) this.#scrub.next(this.#state.generation, effects);
+        else this.#giveUpRotten(this.#scrub.found, turn, effects);
+        return;
       case EXPIRE:
         if (this.#led !== undefined) this.#upkeep.search(this.#state, this.#applier.seenExpiring, effects);
         return;
@@ -294,6 +301,7 @@ export class OpenGroup implements ReadHost {
     if (event.scan.startsWith(READ)) return this.#reads.scanned(event, turn, effects);
     if (event.scan.startsWith(SNAPSHOT)) return this.#sender.scanned(event, turn, effects);
     if (event.scan === CLEAN) return this.#cleaner.scanned(event, effects);
+    if (event.scan === SCRUB) return this.#scrub.scanned(event, effects);
     if (event.scan === EXPIRE) {
       if (this.#led !== undefined) this.#own.push(...this.#upkeep.scanned(event, this.#state, effects));
       return;
@@ -302,6 +310,20 @@ export class OpenGroup implements ReadHost {
     const fetched = this.#logReader.scanned(event);
     if (fetched === 'damaged') return this.damaged('a segment of the log');
     if (fetched !== undefined) this.#raft.fetched(fetched.peer, fetched.from, fetched.segments);
+  }
+
+  /**
+   * Some value here is rotten. This replica begins anew where the others can refill it: all of them are there, and one of them leads. Until then it
+   * keeps what it has; if it leads, it hands over.
+   */
+  #giveUpRotten(what: string, turn: Turn, effects: Effects): void {
+    const { peers } = this.#facts;
+    if (peers.length < 2 || !peers.every((peer) => turn.reachable(peer))) return this.#scrub.begin(effects);
+    const { leader, leadership } = this.#raft;
+    if (leadership === undefined && leader !== null) return this.damaged(what);
+    const heir = leadership?.followers.find((follower) => follower.counts && turn.reachable(follower.node));
+    if (heir !== undefined) this.#raft.transfer(heir.node, turn.monotonicMs);
+    this.#scrub.begin(effects);
   }
 
   // --- Joining and snapshots -----------------------------------------------------------------------------------
