@@ -56,7 +56,7 @@ export class OpenGroup implements ReadHost {
   readonly #sender: SnapshotSender;
   readonly #receiver = new SnapshotReceiver();
   readonly #cleaner = new Cleaner();
-  readonly #scrub = new Scrub();
+  readonly #scrub: Scrub;
   readonly #upkeep: Upkeep;
   #joining: Joining | undefined;
   #state: StateMachine;
@@ -85,6 +85,7 @@ export class OpenGroup implements ReadHost {
     this.#reads = new Reads(facts, this);
     this.#logReader = new LogReader(log);
     this.#upkeep = new Upkeep(facts);
+    this.#scrub = new Scrub(facts);
     this.#raft = newRaft(facts, opened, electionMs, turn);
     this.#sender = new SnapshotSender({
       term: () => this.#raft.term,
@@ -288,8 +289,7 @@ export class OpenGroup implements ReadHost {
         if (this.#led !== undefined) this.#upkeep.balance(this.#raft, turn, effects);
         return;
       case SCRUB:
-        if (this.#scrub.found === null) this.#scrub.next(this.#state.generation, effects);
-        else this.#giveUpRotten(this.#scrub.found, turn, effects);
+        this.#damage ??= this.#scrub.go(this.#state.generation, this.#raft, turn, effects);
         return;
       case EXPIRE:
         if (this.#led !== undefined) this.#upkeep.search(this.#state, this.#applier.seenExpiring, effects);
@@ -310,20 +310,6 @@ export class OpenGroup implements ReadHost {
     const fetched = this.#logReader.scanned(event);
     if (fetched === 'damaged') return this.damaged('a segment of the log');
     if (fetched !== undefined) this.#raft.fetched(fetched.peer, fetched.from, fetched.segments);
-  }
-
-  /**
-   * Some value here is rotten. This replica begins anew where the others can refill it: all of them are there, and one of them leads. Until then it
-   * keeps what it has; if it leads, it hands over.
-   */
-  #giveUpRotten(what: string, turn: Turn, effects: Effects): void {
-    const { peers } = this.#facts;
-    if (peers.length < 2 || !peers.every((peer) => turn.reachable(peer))) return this.#scrub.begin(effects);
-    const { leader, leadership } = this.#raft;
-    if (leadership === undefined && leader !== null) return this.damaged(what);
-    const heir = leadership?.followers.find((follower) => follower.counts && turn.reachable(follower.node));
-    if (heir !== undefined) this.#raft.transfer(heir.node, turn.monotonicMs);
-    this.#scrub.begin(effects);
   }
 
   // --- Joining and snapshots -----------------------------------------------------------------------------------
