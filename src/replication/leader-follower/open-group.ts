@@ -130,7 +130,7 @@ export class OpenGroup implements ReadHost {
   }
 
   moveClock(): void {
-    if (!this.#own.some(({ type }) => type === 'tick')) this.#own.push({ type: 'tick' });
+    if (this.#raft.leadership !== undefined && !this.#own.some(({ type }) => type === 'tick')) this.#own.push({ type: 'tick' });
   }
 
   wakeLeader(effects: Effects): void {
@@ -382,8 +382,9 @@ export class OpenGroup implements ReadHost {
   // --- The end of a turn -----------------------------------------------------------------------------------------
 
   #endTurn(turn: Turn, effects: Effects): void {
-    this.#apply(turn, effects);
+    // First of all: an entry that is applied now may have taken the place of one that was this leader's own.
     this.#noteLeadership(turn, effects);
+    this.#apply(turn, effects);
     this.#propose(turn);
     const ready = this.#raft.ready(turn.monotonicMs);
     this.#durable.execute(ready, turn, effects);

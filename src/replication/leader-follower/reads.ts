@@ -125,6 +125,11 @@ export class Reads {
       );
     for (const read of this.#waiting.filter((r) => r.mode === 'linearizable')) refuse(read);
     this.#waiting = this.#waiting.filter((r) => r.mode !== 'linearizable');
+    for (const [scan, read] of this.#scanning) {
+      if (read.mode !== 'linearizable') continue;
+      this.#scanning.delete(scan);
+      refuse(read);
+    }
   }
 
   cancel(request: RequestHandle): void {
@@ -151,9 +156,9 @@ export class Reads {
   #beginLinearizable(read: Read, turn: Turn): void {
     const { leadership } = this.#host;
     if (leadership === undefined) throw notLeader(this.#facts, this.#host.leader);
-    if (leadership.established && leadership.leased(turn.monotonicMs)) {
+    // An entry of this term is applied, and with it all that earlier leaders acknowledged; what this one did, it had applied.
+    if (this.#host.state.appliedTerm === leadership.term && leadership.leased(turn.monotonicMs)) {
       read.how = 'lease';
-      read.index = Math.max(read.index, this.#host.state.appliedIndex);
       return;
     }
     read.how = 'round';
