@@ -91,7 +91,7 @@ export class OpenGroup implements ReadHost {
       term: () => this.#raft.term,
       lifeOf: (peer) => this.#raft.leadership?.follower(peer)?.life,
       ended: (peer, index, nowMs) => this.#raft.snapshotEnded(peer, index, nowMs),
-      damaged: (what) => this.damaged(what),
+      damaged: (what, effects) => this.damaged(what, effects),
     });
     if (hard.standing === 'fresh') this.#joining = new Joining(facts, hard.life);
     if (this.#joining !== undefined) this.#joined(this.#joining.ask(turn, effects), effects);
@@ -130,7 +130,8 @@ export class OpenGroup implements ReadHost {
   }
 
   moveClock(): void {
-    if (this.#raft.leadership !== undefined && !this.#own.some(({ type }) => type === 'tick')) this.#own.push({ type: 'tick' });
+    if (this.#raft.leadership !== undefined && !this.#own.some(({ type }) => type === 'tick'))
+      this.#own.push({ type: 'tick' });
   }
 
   wakeLeader(effects: Effects): void {
@@ -138,8 +139,8 @@ export class OpenGroup implements ReadHost {
     if (leader !== null && leader !== this.#facts.self) effects.send(leader, { type: 'wake', term });
   }
 
-  damaged(what: string): void {
-    this.#damage ??= what;
+  damaged(what: string, effects: Effects): void {
+    this.#scrub.found(what, effects);
   }
 
   // --- Events ------------------------------------------------------------------------------------------------
@@ -308,7 +309,7 @@ export class OpenGroup implements ReadHost {
     }
     if (!event.scan.startsWith(FETCH)) return;
     const fetched = this.#logReader.scanned(event);
-    if (fetched === 'damaged') return this.damaged('a segment of the log');
+    if (fetched === 'damaged') return this.damaged('a segment of the log', effects);
     if (fetched !== undefined) this.#raft.fetched(fetched.peer, fetched.from, fetched.segments);
   }
 
@@ -405,7 +406,7 @@ export class OpenGroup implements ReadHost {
       const rest = this.#applier.apply(commit, this.#state, turn, effects, done);
       turn.observe(this.#state.clock);
       this.#state.flush(effects);
-      if (rest === 'damaged') this.damaged('a value that an entry depends on');
+      if (rest === 'damaged') this.#damage = 'a value that an entry depends on';
       if (rest === 'more') effects.whenTurnEnds();
     }
     if (this.#state.appliedIndex >= this.#leaderCommit)

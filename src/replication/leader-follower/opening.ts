@@ -44,22 +44,25 @@ export interface Opened {
   readonly state: StateMachine;
 }
 
-/** The hard state with which a replica starts in this store, and whether what else is there must go. */
+/** The hard state with which a replica starts in this store, and whether what else is there is to be relied on. */
 export function startingState(
   facts: GroupFacts,
   turn: Turn,
-): { readonly hard: StoredHardState; readonly wipe: boolean; readonly changed: boolean } {
+): { readonly hard: StoredHardState; readonly trusted: boolean; readonly changed: boolean } {
   const found = readHardState(turn);
   if (found === undefined) {
     const hard = newLife(facts, turn, { term: 0, votedFor: null, standing: 'fresh' });
-    return { hard, wipe: false, changed: true };
+    return { hard, trusted: true, changed: true };
   }
   if (found === 'damaged') {
     const hard = newLife(facts, turn, { term: 0, votedFor: null, standing: 'joining' });
-    return { hard, wipe: true, changed: true };
+    return { hard, trusted: false, changed: true };
   }
-  if (found.store === facts.store) return { hard: found, wipe: false, changed: false };
-  return { hard: endedLife(facts, turn, found), wipe: true, changed: true };
+  if (found.store === facts.store) return { hard: found, trusted: true, changed: false };
+  // Nobody else can contradict an only replica: a restored backup of it is the state there is.
+  if (facts.peers.length === 0)
+    return { hard: { ...found, store: facts.store }, trusted: true, changed: true };
+  return { hard: endedLife(facts, turn, found), trusted: false, changed: true };
 }
 
 /** What follows a life in which something was forgotten. A replica that was never part of a group has had nothing to forget. */

@@ -45,7 +45,8 @@ export class Scrub {
     const refillable = peers.length > 1 && peers.every((peer) => turn.reachable(peer));
     const { leader, leadership } = raft;
     if (refillable && leadership === undefined && leader !== null) return true;
-    const heir = refillable ? leadership?.followers.find(({ counts }) => counts) : undefined;
+    const heirs = leadership?.followers.filter(({ counts }) => counts) ?? [];
+    const heir = refillable ? heirs.sort((a, b) => b.match - a.match)[0] : undefined;
     if (heir !== undefined) raft.transfer(heir.node, turn.monotonicMs);
     this.begin(effects);
     return false;
@@ -62,12 +63,17 @@ export class Scrub {
     effects.scan(SCRUB, range, SCAN_PAGE_ENTRIES_MAX);
   }
 
+  /** A damaged value was met elsewhere. */
+  found(what: string, effects: Effects): void {
+    if (this.#found !== null) return;
+    this.#found = what;
+    effects.count('values_rotten');
+    this.begin(effects);
+  }
+
   scanned(event: Scanned, effects: Effects): void {
     const rotten = event.damaged || event.entries.find(([, bytes]) => !checkVersioned(bytes)) !== undefined;
-    if (rotten) {
-      this.#found = 'a value that nobody had read';
-      effects.count('values_rotten');
-    }
+    if (rotten) this.found('a value that nobody had read', effects);
     const [last] = event.entries.at(-1) ?? [];
     this.#after = event.more && last !== undefined ? last : '';
     effects.setTimer(SCRUB, this.#found === null && this.#after === '' ? SCRUB_AGAIN_MS : SCRUB_PAGE_MS);
