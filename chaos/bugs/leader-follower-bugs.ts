@@ -16,7 +16,7 @@ export const LEADER_FOLLOWER_BUGS: readonly PlantedBug[] = [
     file: `${ROOM}/durable-log.ts`,
     edits: [['if (hard !== null) this.#putHard(', 'if (hard?.votedFor === null) this.#putHard(']],
     experiments: ['leader-follower-votes'],
-    seedsMax: 20,
+    seedsMax: 32, // caught in 4 of 14
   },
   {
     name: 'vote-for-a-shorter-log',
@@ -30,7 +30,7 @@ export const LEADER_FOLLOWER_BUGS: readonly PlantedBug[] = [
       ],
     ],
     experiments: ['leader-follower-votes'],
-    seedsMax: 20,
+    seedsMax: 24, // caught in 5 of 14
   },
   {
     name: 'vote-while-joining',
@@ -46,7 +46,7 @@ export const LEADER_FOLLOWER_BUGS: readonly PlantedBug[] = [
       ["this.#hard.standing === 'member' && this.config.voters", 'this.config.voters'],
     ],
     experiments: ['leader-follower-forgetful'],
-    seedsMax: 20,
+    seedsMax: 16, // caught in 6 of 13
   },
   {
     name: 'skip-pre-vote',
@@ -56,7 +56,7 @@ export const LEADER_FOLLOWER_BUGS: readonly PlantedBug[] = [
     file: `${ROOM}/raft/raft.ts`,
     edits: [['this.#becomePreCandidate(nowMs);', 'this.#becomeCandidate(nowMs, false);']],
     experiments: ['leader-follower-steady'],
-    seedsMax: 10,
+    seedsMax: 5, // caught in 12 of 12
   },
 
   // --- The log ---
@@ -68,7 +68,7 @@ export const LEADER_FOLLOWER_BUGS: readonly PlantedBug[] = [
     file: `${ROOM}/raft/following.ts`,
     edits: [['const fresh = this.#firstNew(segment, commit);', 'const fresh = segment.first;']],
     experiments: ['leader-follower-network'],
-    seedsMax: 20,
+    seedsMax: 18, // caught in 7 of 16
   },
   {
     name: 'keep-a-conflicting-tail',
@@ -77,7 +77,7 @@ export const LEADER_FOLLOWER_BUGS: readonly PlantedBug[] = [
     file: `${ROOM}/raft/following.ts`,
     edits: [['this.#log.termAt(index) !== term', 'this.#log.termAt(index) === undefined']],
     experiments: ['leader-follower-partitions'],
-    seedsMax: 20,
+    seedsMax: 10, // caught in 10 of 14
   },
   {
     name: 'count-itself-before-its-own-fsync',
@@ -86,7 +86,7 @@ export const LEADER_FOLLOWER_BUGS: readonly PlantedBug[] = [
     file: `${ROOM}/raft/leadership.ts`,
     edits: [['return this.#log.stable;', 'return this.#log.last.index;']],
     experiments: ['leader-follower-power-cuts'],
-    seedsMax: 20,
+    seedsMax: 54, // caught in 3 of 16
   },
   {
     name: 'acknowledge-entries-before-fsync',
@@ -95,7 +95,7 @@ export const LEADER_FOLLOWER_BUGS: readonly PlantedBug[] = [
     file: `${ROOM}/durable-log.ts`,
     edits: [['waits = true; effects.send(to, message);', 'effects.sendEarly(to, message);']],
     experiments: ['leader-follower-power-cuts'],
-    seedsMax: 20,
+    seedsMax: 24, // caught in 5 of 14
   },
   {
     name: 'count-a-follower-when-sent',
@@ -104,7 +104,7 @@ export const LEADER_FOLLOWER_BUGS: readonly PlantedBug[] = [
     file: `${ROOM}/raft/progress.ts`,
     edits: [['this.next = last + 1;', 'this.next = last + 1; this.match = last;']],
     experiments: ['leader-follower-partitions'],
-    seedsMax: 20,
+    seedsMax: 10, // caught in 11 of 16
   },
   {
     name: 'forget-that-a-follower-forgot',
@@ -113,7 +113,7 @@ export const LEADER_FOLLOWER_BUGS: readonly PlantedBug[] = [
     file: `${ROOM}/raft/progress.ts`,
     edits: [['if (this.life !== life) {', 'if (this.life === undefined) {']],
     experiments: ['leader-follower-lost-disk'],
-    seedsMax: 20,
+    seedsMax: 10, // caught in 13 of 16
   },
 
   // --- The state ---
@@ -127,7 +127,7 @@ export const LEADER_FOLLOWER_BUGS: readonly PlantedBug[] = [
       ['effects.putLazily(own, value);', ''],
     ],
     experiments: ['leader-follower-snapshots'],
-    seedsMax: 20,
+    seedsMax: 12, // caught in 10 of 16
   },
   {
     name: 'apply-twice-after-a-restart',
@@ -141,7 +141,7 @@ export const LEADER_FOLLOWER_BUGS: readonly PlantedBug[] = [
       ],
     ],
     experiments: ['leader-follower-crashes'],
-    seedsMax: 20,
+    seedsMax: 10, // caught in 13 of 16
   },
   {
     name: 'apply-retries-again',
@@ -150,7 +150,7 @@ export const LEADER_FOLLOWER_BUGS: readonly PlantedBug[] = [
     file: `${ROOM}/session-table.ts`,
     edits: [['if (result !== undefined) return result;', '']],
     experiments: ['leader-follower-counters'],
-    seedsMax: 20,
+    seedsMax: 32, // caught in 4 of 13
   },
 
   // --- Reads ---
@@ -161,7 +161,7 @@ export const LEADER_FOLLOWER_BUGS: readonly PlantedBug[] = [
     file: `${ROOM}/reads.ts`,
     edits: [['read.round = leadership.askRound(turn.monotonicMs);', '']],
     experiments: ['leader-follower-stale-leaders'],
-    seedsMax: 20,
+    seedsMax: 75, // caught in 2 of 14
   },
   {
     name: 'confirm-rounds-alone',
@@ -172,8 +172,8 @@ export const LEADER_FOLLOWER_BUGS: readonly PlantedBug[] = [
       ['if (1 + answered.length < majorityOf(this.#config.voters.length)) return;', ''],
       ['if (!this.quorumHeard(nowMs)) return false;', ''],
     ],
-    experiments: ['leader-follower-stale-leaders'],
-    seedsMax: 20,
+    experiments: ['leader-follower-partitions'],
+    seedsMax: 48, // caught in 2 of 8
   },
   {
     name: 'answer-before-applying',
@@ -182,6 +182,6 @@ export const LEADER_FOLLOWER_BUGS: readonly PlantedBug[] = [
     file: `${ROOM}/reads.ts`,
     edits: [['read.index > state.appliedIndex ||', '']],
     experiments: ['leader-follower-sessions'],
-    seedsMax: 20,
+    seedsMax: 18, // caught in 7 of 16
   },
 ];

@@ -200,12 +200,13 @@ describe('its tables', () => {
       'siblings';
     const own =
       workload === 'cas-register' ? { strategy: 'leader-follower' } : { strategy: 'leaderless', conflict };
+    const lives = workload === 'register' ? { ttl: '1h' } : {};
     const names = workload === 'photos' ? ['photos', 'features', 'users'] : ['data'];
     const document = {
       name: 'tried',
       summary: 'a check tried on a workload',
       cluster: {
-        namespaces: names.map((name) => ({ name, ...own, partitions: 1, ttl: '1h' })),
+        namespaces: names.map((name) => ({ name, ...own, ...lives, partitions: 1 })),
       },
       workload: { name: workload, namespace: names[0], timeoutMs: 3_000 },
       durationMs: 2_000,

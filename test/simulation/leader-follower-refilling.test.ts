@@ -117,6 +117,24 @@ describe('a replica of a leader-follower group', () => {
     expect(cluster.gauge(victim, 'refilling')).toBe(0);
   });
 
+  it('whose log is damaged keeps what it has until somebody leads', async () => {
+    const { cluster, ns } = await started(6);
+    await fill(cluster, ns, 30, 'v');
+    await cluster.simulation.runFor(2_000);
+    for (const name of NODES) cluster.crash(name);
+    const [victim, ...others] = NODES as [string, ...string[]];
+    const disk = cluster.world.disk(victim);
+    const before = disk.keys({ gte: 'g/default/0/d/', lt: 'g/default/0/d0' });
+    disk.flipByte(disk.keys({ gte: 'g/default/0/l/', lt: 'g/default/0/l0' }).at(-1)!);
+    await cluster.settle(cluster.boot(victim));
+    await cluster.simulation.runFor(10_000);
+    expect(cluster.counter(victim, 'lives_ended')).toBe(1);
+    expect(disk.keys({ gte: 'g/default/0/d/', lt: 'g/default/0/d0' })).toEqual(before);
+    for (const name of others) await cluster.settle(cluster.boot(name));
+    await agreed(cluster);
+    expect((await cluster.settle(ns.get('k3'))).value).toBe('v 3');
+  });
+
   it('whose record is damaged answers nothing from it, and is refilled', async () => {
     const { cluster, ns } = await started(5);
     await fill(cluster, ns, 30, 'v');

@@ -176,13 +176,19 @@ describe('a store that is being emptied', () => {
     } as const;
     lone.store.set('h', encodeHardState(hard));
     lone.open();
+    // It is trusted no more after another start, and kept until a leader is heard.
+    lone.open();
+    lone.settle();
+    expect(lone.gauges).not.toHaveProperty('term');
+    expect(lone.store.has('d/0/k1400')).toBe(true);
+    const heartbeat = lone.message(N2, appended(1, { index: 0, term: 0 }, [], 0));
+    lone.turn(heartbeat);
     // One page of the old state is gone, and the process with it.
     lone.turn(...lone.scanned());
     lone.open();
-    for (let waited = 0; waited < 20; waited++) {
-      lone.pass(500);
-      lone.settle();
-    }
+    lone.turn(heartbeat);
+    lone.settle();
+    expect(lone.gauges).toHaveProperty('term');
     expect([...lone.store.keys()].filter((key) => /^[dls]\//.test(key))).toEqual([]);
   });
 });

@@ -2,12 +2,19 @@
  * Leader-follower replication: one Raft group for each partition. `SPEC.md` beside this file numbers the invariants and names the tests
  * that hold them; docs/adr/0017 has what the papers leave open.
  *
- *     opening ──its memory is read──> open ──its memory proves damaged──> opening, in a new life
+ *     opening ──its memory is read──> open
+ *        ^  └──it is damaged, or another store's──┐  └──it proves damaged──┐
+ *        └──────somebody leads the group────── distrusting <───────────────┘
  *
- * This file knows only which of the two it is. Reading order: `raft/raft.ts`, `raft/leadership.ts`, then `open-group.ts` and what it is made
+ * A replica that cannot rely on what is stored takes no part. It empties its store, to be refilled, only when a leader is heard: before that
+ * it may be the last copy that there is, for a person to save.
+ *
+ * This file knows only which of the three it is. Reading order: `raft/raft.ts`, `raft/leadership.ts`, then `open-group.ts` and what it is made
  * of: `durable-log.ts`, `applier.ts`, `state-machine.ts`, `writes.ts`, `reads.ts`, `snapshot-sender.ts`, `joining.ts`.
  */
 import { TrefoilError } from '../../core/errors.js';
+import { encodeHardState, type StoredHardState } from '../../protocol/hard-state-codec.js';
+import type { PeerMessage } from '../../protocol/messages.js';
 import type {
   Effects,
   Replica,
@@ -16,14 +23,24 @@ import type {
   ReplicaStatus,
   StrategyDefinition,
   Turn,
+  WriteMark,
 } from '../strategy.js';
 import { groupFacts, type GroupFacts } from './group-facts.js';
 import { OpenGroup } from './open-group.js';
-import { endedLife, Opening, OPENING, startingState, type Opened } from './opening.js';
+import { joinAnswer } from './joining.js';
+import {
+  endedLife,
+  HARD_STATE_KEY,
+  NO_STORE,
+  Opening,
+  OPENING,
+  startingState,
+  type Opened,
+} from './opening.js';
 
-/** Begins to read what is there once more, after it could not be read. */
-const REOPEN = 'reopen';
-const REOPEN_MS = 1_000;
+/** Asks to be heard by whoever leads, while what is stored cannot be relied on. */
+const CALL = 'call';
+const CALL_MS = 1_000;
 
 export const leaderFollower: StrategyDefinition = {
   name: 'leader-follower',
@@ -39,6 +56,8 @@ class LeaderFollowerReplica implements Replica {
   readonly #electionMs: number | undefined;
   #opening: Opening | undefined;
   #group: OpenGroup | undefined;
+  /** The hard state of a replica that does not rely on what else is stored, and the write of it. */
+  #distrusting: { readonly hard: StoredHardState; readonly put: WriteMark } | undefined;
 
   constructor(setup: ReplicaSetup) {
     this.#facts = groupFacts(setup);
@@ -48,8 +67,9 @@ class LeaderFollowerReplica implements Replica {
   open(turn: Turn, effects: Effects): void {
     // Read-only after a failure of the storage: nothing is promised until the replica is opened anew.
     if (turn.writesRefused === 'NodeReadOnly') return this.#resign(effects);
-    const { hard, wipe, changed } = startingState(this.#facts, turn);
-    this.#opening = new Opening(hard, wipe);
+    const { hard, trusted, changed } = startingState(this.#facts, turn);
+    if (!trusted) return this.#distrust(hard, effects);
+    this.#opening = new Opening(hard, false);
     this.#opened(this.#opening.begin(changed, turn, effects), turn, effects);
   }
 
@@ -58,11 +78,12 @@ class LeaderFollowerReplica implements Replica {
     if (event.type === 'scanned' && event.scan.startsWith(OPENING)) {
       const opening = this.#opening;
       if (opening !== undefined) this.#opened(opening.scanned(event, turn, effects), turn, effects);
-    } else if (event.type === 'timer' && event.timer === REOPEN) {
-      this.#beginAnew(turn, effects);
+    } else if (this.#distrusting !== undefined) {
+      this.#whileDistrusting(this.#distrusting, event, turn, effects);
     } else if (this.#group !== undefined) {
       this.#group.step(event, turn, effects);
-      if (this.#group.damage !== null) this.#endLife(this.#group.damage, turn, effects);
+      const { damage, durable } = this.#group;
+      if (damage !== null) this.#endLife(damage, durable.hard, turn, effects);
     } else {
       this.#refuse(event, 'NoLeader', effects);
     }
@@ -86,40 +107,56 @@ class LeaderFollowerReplica implements Replica {
   }
 
   #opened(opened: Opened | 'opening' | 'damaged', turn: Turn, effects: Effects): void {
-    if (opened === 'opening') return;
-    if (opened === 'damaged') {
-      effects.count('lives_ended');
-      effects.log('error', 'what is stored of a group is damaged; it will be refilled', {
-        group: this.#facts.group,
-      });
-      effects.setTimer(REOPEN, REOPEN_MS);
-      return;
-    }
+    if (opened === 'opening' || this.#opening === undefined) return;
+    const { hard } = this.#opening;
     this.#opening = undefined;
-    this.#group = new OpenGroup(this.#facts, opened, this.#electionMs, turn, effects);
+    if (opened === 'damaged') this.#endLife('what is stored of it', hard, turn, effects);
+    else this.#group = new OpenGroup(this.#facts, opened, this.#electionMs, turn, effects);
   }
 
-  /** Whatever was read so far is not relied on: a new life, from an empty store. */
-  #beginAnew(turn: Turn, effects: Effects): void {
-    if (this.#opening === undefined) return;
-    const hard = endedLife(this.#facts, turn, this.#opening.hard);
-    this.#opening = new Opening(hard, true);
-    this.#opened(this.#opening.begin(true, turn, effects), turn, effects);
-  }
-
-  #endLife(damage: string, turn: Turn, effects: Effects): void {
-    const group = this.#group as OpenGroup;
-    this.#group = undefined;
+  #endLife(damage: string, hard: StoredHardState, turn: Turn, effects: Effects): void {
+    const { self, group } = this.#facts;
     effects.count('lives_ended');
-    effects.log('error', 'a replica has found its memory damaged; it will be refilled', {
-      group: this.#facts.group,
+    effects.log('error', 'a replica has found its memory damaged; it waits to be refilled', {
+      group,
       damage,
     });
-    group.abandon(
-      new TrefoilError('RecordCorrupt', `${damage} at node ${this.#facts.self} is damaged`),
-      effects,
-    );
-    this.#opening = new Opening(endedLife(this.#facts, turn, group.durable.hard), true);
-    this.#opened(this.#opening.begin(true, turn, effects), turn, effects);
+    this.#group?.abandon(new TrefoilError('RecordCorrupt', `${damage} at node ${self} is damaged`), effects);
+    this.#group = undefined;
+    this.#distrust(endedLife(this.#facts, turn, hard), effects);
   }
+
+  #distrust(hard: StoredHardState, effects: Effects): void {
+    // Of no store there is, so that whoever opens this one trusts it no more than this replica does, until it is empty.
+    effects.put(HARD_STATE_KEY, encodeHardState({ ...hard, store: NO_STORE }));
+    this.#distrusting = { hard, put: effects.mark() };
+    effects.setTimer(CALL, CALL_MS);
+  }
+
+  #whileDistrusting(
+    { hard, put }: { readonly hard: StoredHardState; readonly put: WriteMark },
+    event: ReplicaEvent,
+    turn: Turn,
+    effects: Effects,
+  ): void {
+    if (event.type === 'timer' && event.timer === CALL) {
+      effects.setTimer(CALL, CALL_MS);
+      for (const peer of this.#facts.peers)
+        if (turn.reachable(peer)) effects.send(peer, { type: 'wake', term: hard.term });
+    } else if (event.type === 'message' && event.message.type === 'join-query') {
+      effects.waitFor(put);
+      effects.send(event.from, joinAnswer(hard, event.message));
+    } else if (event.type === 'message' && isOfLeader(event.message, hard.term)) {
+      this.#distrusting = undefined;
+      effects.cancelTimer(CALL);
+      this.#opening = new Opening(hard, true);
+      this.#opened(this.#opening.begin(false, turn, effects), turn, effects);
+    } else {
+      this.#refuse(event, 'NoLeader', effects);
+    }
+  }
+}
+
+function isOfLeader(message: PeerMessage, term: number): boolean {
+  return (message.type === 'append-entries' || message.type === 'install-snapshot') && message.term >= term;
 }

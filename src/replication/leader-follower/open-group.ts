@@ -30,6 +30,7 @@ import { newRaft } from './new-raft.js';
 import type { Raft } from './raft/raft.js';
 import type { RaftLog } from './raft/raft-log.js';
 import { notLeader, READ, Reads, type ReadHost } from './reads.js';
+import { Scrub, SCRUB } from './scrub.js';
 import { SnapshotReceiver } from './snapshot-receiver.js';
 import { SNAPSHOT, SnapshotSender } from './snapshot-sender.js';
 import type { ApplyResult, StateMachine } from './state-machine.js';
@@ -55,6 +56,7 @@ export class OpenGroup implements ReadHost {
   readonly #sender: SnapshotSender;
   readonly #receiver = new SnapshotReceiver();
   readonly #cleaner = new Cleaner();
+  readonly #scrub: Scrub;
   readonly #upkeep: Upkeep;
   #joining: Joining | undefined;
   #state: StateMachine;
@@ -84,16 +86,18 @@ export class OpenGroup implements ReadHost {
     this.#reads = new Reads(facts, this);
     this.#logReader = new LogReader(log);
     this.#upkeep = new Upkeep(facts);
+    this.#scrub = new Scrub(facts);
     this.#raft = newRaft(facts, opened, electionMs, turn);
     this.#sender = new SnapshotSender({
       term: () => this.#raft.term,
       lifeOf: (peer) => this.#raft.leadership?.follower(peer)?.life,
       ended: (peer, index, nowMs) => this.#raft.snapshotEnded(peer, index, nowMs),
-      damaged: (what) => this.damaged(what),
+      damaged: (what, effects) => this.damaged(what, effects),
     });
     if (hard.standing === 'fresh') this.#joining = new Joining(facts, hard.life);
     if (this.#joining !== undefined) this.#joined(this.#joining.ask(turn, effects), effects);
     this.#cleaner.begin([state.generation], effects);
+    this.#scrub.begin(effects);
     effects.whenTurnEnds();
   }
 
@@ -136,8 +140,8 @@ export class OpenGroup implements ReadHost {
     if (leader !== null && leader !== this.#facts.self) effects.send(leader, { type: 'wake', term });
   }
 
-  damaged(what: string): void {
-    this.#damage ??= what;
+  damaged(what: string, effects: Effects): void {
+    this.#scrub.found(what, effects);
   }
 
   // --- Events ------------------------------------------------------------------------------------------------
@@ -295,6 +299,9 @@ export class OpenGroup implements ReadHost {
       case BALANCE:
         if (this.#led !== undefined) this.#upkeep.balance(this.#raft, turn, effects);
         return;
+      case SCRUB:
+        this.#damage ??= this.#scrub.go(this.#state.generation, this.#raft, turn, effects);
+        return;
       case EXPIRE:
         if (this.#led !== undefined) this.#upkeep.search(this.#state, this.#applier.seenExpiring, effects);
         return;
@@ -305,13 +312,14 @@ export class OpenGroup implements ReadHost {
     if (event.scan.startsWith(READ)) return this.#reads.scanned(event, turn, effects);
     if (event.scan.startsWith(SNAPSHOT)) return this.#sender.scanned(event, turn, effects);
     if (event.scan === CLEAN) return this.#cleaner.scanned(event, effects);
+    if (event.scan === SCRUB) return this.#scrub.scanned(event, effects);
     if (event.scan === EXPIRE) {
       if (this.#led !== undefined) this.#own.push(...this.#upkeep.scanned(event, this.#state, effects));
       return;
     }
     if (!event.scan.startsWith(FETCH)) return;
     const fetched = this.#logReader.scanned(event);
-    if (fetched === 'damaged') return this.damaged('a segment of the log');
+    if (fetched === 'damaged') return this.damaged('a segment of the log', effects);
     if (fetched !== undefined) this.#raft.fetched(fetched.peer, fetched.from, fetched.segments);
   }
 
@@ -412,7 +420,7 @@ export class OpenGroup implements ReadHost {
       const rest = this.#applier.apply(commit, this.#state, turn, effects, done);
       turn.observe(this.#state.clock);
       this.#state.flush(effects);
-      if (rest === 'damaged') this.damaged('a value that an entry depends on');
+      if (rest === 'damaged') this.#damage = 'a value that an entry depends on';
       if (rest === 'more') effects.whenTurnEnds();
     }
     if (this.#state.appliedIndex >= this.#leaderCommit)

@@ -30,15 +30,14 @@ export const OPENING = 'open/';
 
 const LIFE_BOUND = 2 ** 32;
 
-/** Everything but the hard state, which stands between. Last, and together, what an opening begins with. */
+/** Everything but the hard state, which stands between. */
 const WIPED = [
+  { gte: 'a', lt: HARD_STATE_KEY },
   { gte: 'i', lt: 'z' },
-  { gte: 'c', lt: HARD_STATE_KEY },
-  { gte: 'a', lt: 'c' },
 ] as const;
 
-/** In place of the log's base while a store is being emptied: it cannot be read, and whoever opens the store anew begins again. */
-const BEING_WIPED = new Uint8Array(0);
+/** In a stored hard state: what is stored beside it belongs to no life. */
+export const NO_STORE = '';
 
 export type Scanned = Extract<ReplicaEvent, { readonly type: 'scanned' }>;
 
@@ -48,22 +47,25 @@ export interface Opened {
   readonly state: StateMachine;
 }
 
-/** The hard state with which a replica starts in this store, and whether what else is there must go. */
+/** The hard state with which a replica starts in this store, and whether what else is there is to be relied on. */
 export function startingState(
   facts: GroupFacts,
   turn: Turn,
-): { readonly hard: StoredHardState; readonly wipe: boolean; readonly changed: boolean } {
+): { readonly hard: StoredHardState; readonly trusted: boolean; readonly changed: boolean } {
   const found = readHardState(turn);
   if (found === undefined) {
     const hard = newLife(facts, turn, { term: 0, votedFor: null, standing: 'fresh' });
-    return { hard, wipe: false, changed: true };
+    return { hard, trusted: true, changed: true };
   }
   if (found === 'damaged') {
     const hard = newLife(facts, turn, { term: 0, votedFor: null, standing: 'joining' });
-    return { hard, wipe: true, changed: true };
+    return { hard, trusted: false, changed: true };
   }
-  if (found.store === facts.store) return { hard: found, wipe: false, changed: false };
-  return { hard: endedLife(facts, turn, found), wipe: true, changed: true };
+  if (found.store === facts.store) return { hard: found, trusted: true, changed: false };
+  // Nobody else can contradict an only replica: a restored backup of it is the state there is.
+  if (facts.peers.length === 0)
+    return { hard: { ...found, store: facts.store }, trusted: true, changed: true };
+  return { hard: endedLife(facts, turn, found), trusted: false, changed: true };
 }
 
 /** What follows a life in which something was forgotten. A replica that was never part of a group has had nothing to forget. */
@@ -106,7 +108,6 @@ export class Opening {
   /** `changed`: the hard state is not the stored one yet. */
   begin(changed: boolean, turn: Turn, effects: Effects): 'opening' | 'damaged' {
     if (changed) effects.put(HARD_STATE_KEY, encodeHardState(this.hard));
-    if (this.#wipes.length > 0) effects.put(LOG_BASE_KEY, BEING_WIPED);
     return this.#next(turn, effects);
   }
 
@@ -140,6 +141,8 @@ export class Opening {
     if (event.damaged || range === undefined) return 'damaged';
     if (event.more) effects.scan(event.scan, { gte: range.gte, lt: range.lt }, SCAN_PAGE_ENTRIES_MAX);
     else this.#wipes.shift();
+    // All of it has gone, or goes with this: the life begins in this store.
+    if (this.#wipes.length === 0) effects.put(HARD_STATE_KEY, encodeHardState(this.hard));
     return event.more ? 'opening' : this.#next(turn, effects);
   }
 

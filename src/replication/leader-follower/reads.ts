@@ -60,7 +60,8 @@ export interface ReadHost {
   moveClock(): void;
   /** Asks the leader to be heard. */
   wakeLeader(effects: Effects): void;
-  damaged(what: string): void;
+  /** A damaged value was met: it is refused, and the replica refilled when that is safe. */
+  damaged(what: string, effects: Effects): void;
 }
 
 export class Reads {
@@ -249,7 +250,7 @@ export class Reads {
   #damaged(read: Read, what: string, effects: Effects): void {
     const { self, group } = this.#facts;
     effects.replyEarly(read.request, new TrefoilError('RecordCorrupt', `${what} is damaged at node ${self}`));
-    this.#host.damaged(`${what} of ${group}`);
+    this.#host.damaged(`${what} of ${group}`, effects);
   }
 
   #lateError(read: Read): TrefoilError {

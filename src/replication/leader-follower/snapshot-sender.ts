@@ -45,7 +45,7 @@ export interface SnapshotHost {
   lifeOf(peer: NodeId): number | undefined;
   /** The follower has the state up to `index`; null: it was given up. */
   ended(peer: NodeId, index: number | null, nowMs: number): void;
-  damaged(what: string): void;
+  damaged(what: string, effects: Effects): void;
 }
 
 export class SnapshotSender {
@@ -96,7 +96,10 @@ export class SnapshotSender {
     if (sending === undefined || event.scan !== viewOf(peer, sending)) return;
     if (event.damaged) return this.#giveUp(peer, null, turn, effects);
     const entries = this.#travelling(event, sending);
-    if (entries === undefined) return;
+    if (entries === undefined) {
+      this.#host.damaged('a value of the state', effects);
+      return this.#giveUp(peer, null, turn, effects);
+    }
     if (entries.length === 0 && sending.stage === 'values') {
       sending.stage = 'sessions';
       return this.#read(peer, sending, '', effects);
@@ -178,10 +181,7 @@ export class SnapshotSender {
     const travels = stage === 'values' ? DATA : SESSIONS;
     const entries: [string, Uint8Array][] = [];
     for (const [key, value] of event.entries) {
-      if (stage === 'values' && !checkVersioned(value)) {
-        this.#host.damaged(key);
-        return undefined;
-      }
+      if (stage === 'values' && !checkVersioned(value)) return undefined;
       entries.push([travels + key.slice(prefix.length), value]);
     }
     return entries;

@@ -50,3 +50,7 @@ export const SNAPSHOT_RESEND_MS = 2_000;
 
 /** How long a snapshot is kept for a follower that cannot be reached. */
 export const SNAPSHOT_KEPT_MS = 30_000;
+
+/** Between two pages of the search for values that have rotted, and between two such searches. */
+export const SCRUB_PAGE_MS = 200;
+export const SCRUB_AGAIN_MS = 6 * 60 * 60 * 1000;
