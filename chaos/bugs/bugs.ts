@@ -1,10 +1,11 @@
 /** Every planted bug, by name. */
 import { didYouMean } from '../../src/cluster/did-you-mean.js';
 import { TrefoilError } from '../../src/core/errors.js';
+import { LEADER_FOLLOWER_BUGS } from './leader-follower-bugs.js';
 import { LEADERLESS_BUGS } from './leaderless-bugs.js';
 import type { PlantedBug } from './planted-bug.js';
 
-export const PLANTED_BUGS: readonly PlantedBug[] = [...LEADERLESS_BUGS];
+export const PLANTED_BUGS: readonly PlantedBug[] = [...LEADERLESS_BUGS, ...LEADER_FOLLOWER_BUGS];
 
 /** Throws `BadRequest` for a name that none has. */
 export function bugNamed(name: string): PlantedBug {

@@ -34,7 +34,7 @@ export const LEADERLESS_BUGS: readonly PlantedBug[] = [
     strategy: 'leaderless',
     summary: 'after a restart counters go on from where the reserved block began, so dots name two writes',
     file: 'src/node/minter.ts',
-    edits: [['? reserved.below : 1', '? reserved.below - COUNTERS_RESERVED : 1']],
+    edits: [['?.below ?? 1', '?.below - COUNTERS_RESERVED || 1']],
     experiments: ['leaderless-crashes'],
     seedsMax: 10, // caught in 20 of 20
   },

@@ -10,7 +10,7 @@ import { invariant } from '../../src/core/invariant.js';
 
 export interface PlantedBug {
   readonly name: string;
-  readonly strategy: 'leaderless';
+  readonly strategy: 'leaderless' | 'leader-follower';
   /** One line: what it does wrong, and what that costs. */
   readonly summary: string;
   /** The module, relative to the project, as TypeScript has it: `src/replication/leaderless/x.ts`. */

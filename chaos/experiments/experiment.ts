@@ -26,8 +26,8 @@ import {
   POLICIES_OF,
   WORKLOAD_NAMES,
 } from '../workloads/workload-names.js';
-import { tell, tellIssue } from './tell-issue.js';
-import { readYaml, type Path } from './yaml-lines.js';
+import { tell, tellIssue, type Problem } from './tell-issue.js';
+import { readYaml } from './yaml-lines.js';
 
 /** Between two drawn faults; it bounds how many there can be. */
 const PAUSE_MS_MIN = 10;
@@ -156,11 +156,6 @@ export function clusterConfigOf(experiment: Experiment): ClusterConfig {
   return parseClusterConfig(clusterConfigText(experiment), `cluster of ${experiment.name}`);
 }
 
-interface Problem {
-  readonly path: Path;
-  readonly reason: string;
-}
-
 /** What must hold between fields. */
 function problemsBetween(experiment: Experiment): Problem[] {
   return [
@@ -249,7 +244,8 @@ function unfitLevels(
   return [problem(ack === undefined ? 'namespace' : 'ack', reason)];
 }
 
-function scheduleProblems(fault: Fault, experiment: Experiment): string[] {
+/** What is wrong with a fault of a schedule or a plan, as one of this experiment. */
+export function scheduleProblems(fault: Fault, experiment: Experiment): string[] {
   const nodes = nodeNames(experiment);
   const unknown = nodesOf(fault).filter((name) => !nodes.includes(name));
   const late = fault.atMs > experiment.durationMs;

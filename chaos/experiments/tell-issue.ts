@@ -3,13 +3,23 @@ import type { z } from 'zod';
 import { didYouMean } from '../../src/cluster/did-you-mean.js';
 import type { Path, YamlLines } from './yaml-lines.js';
 
-/** One line for each thing that is wrong, with the line of the file that it stands on. */
-export function tellIssue(issue: z.core.$ZodIssue, { value, lineOf }: YamlLines): string[] {
+export interface Problem {
+  readonly path: Path;
+  readonly reason: string;
+}
+
+/** Each thing that is wrong with a value, and where in it. */
+export function problemsOf(issue: z.core.$ZodIssue, value: unknown): Problem[] {
   const path = issue.path as Path;
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => tell([...path, key], 'there is no such field', lineOf));
+    return issue.keys.map((key) => ({ path: [...path, key], reason: 'there is no such field' }));
   }
-  return [tell(path, reasonOf(issue, partAt(value, path)), lineOf)];
+  return [{ path, reason: reasonOf(issue, partAt(value, path)) }];
+}
+
+/** One line for each thing that is wrong, with the line of the file that it stands on. */
+export function tellIssue(issue: z.core.$ZodIssue, { value, lineOf }: YamlLines): string[] {
+  return problemsOf(issue, value).map(({ path, reason }) => tell(path, reason, lineOf));
 }
 
 /** `12: faults.draw.0: reason`. */

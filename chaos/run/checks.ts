@@ -62,7 +62,8 @@ const CHECKERS: Readonly<Record<CheckName, (evidence: Evidence) => Verdict>> = {
   'lost-updates': ({ operations }) => checkLostUpdates(operations),
   'reads-repair': ({ counters }) => readsRepair(counters['read_repairs'] ?? 0),
   'fail-over-losses': ({ operations }) => checkRegistersKept(operations, 'reported'),
-  expiry: ({ experiment, operations }) => checkExpiry(operations, { ttlMs: ttlMsOf(experiment) }),
+  'steady-leaders': ({ counters, copies }) => steadyLeaders(counters['elections_won'] ?? 0, copies.length),
+  expiry: ({ experiment, operations }) => expiry(operations, ttlMsOf(experiment)),
   'last-writer-wins': ({ operations }) => checkLastWriterWins(operations),
   'counter-total': ({ operations }) => checkCounterTotal(operations),
   'set-elements': ({ operations }) => checkSetElements(operations),
@@ -121,9 +122,20 @@ function ttlMsOf(experiment: Experiment): number {
   return namespaces.find(({ name }) => name === experiment.workload.namespace)?.ttlMs ?? 0;
 }
 
+function expiry(operations: readonly Operation[], ttlMs: number): Verdict {
+  if (ttlMs > 0) return checkExpiry(operations, { ttlMs });
+  return { validity: 'unknown', reason: 'the values of the namespace live for ever' };
+}
+
 function converged(copies: readonly GroupCopies[]): Verdict {
   const verdicts = copies.map(({ replicas }) => checkConvergence(replicas));
   return worstOf(verdicts, `the replicas of all ${String(copies.length)} groups agree byte for byte`);
+}
+
+/** For experiments in which a majority has heard its leader all the while: each group has elected one, and handed over to the preferred one at most. */
+function steadyLeaders(elections: number, groups: number): Verdict {
+  const reason = `${String(elections)} elections were won in ${String(groups)} group${groups === 1 ? '' : 's'}`;
+  return { validity: elections <= 2 * groups ? 'valid' : 'invalid', reason };
 }
 
 /** For experiments in which reads are sure to meet stale replicas. */

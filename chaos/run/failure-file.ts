@@ -4,11 +4,14 @@
  */
 import { TrefoilError } from '../../src/core/errors.js';
 import type { Value } from '../history/history.js';
-import { checkExperiment, nodeNames, type Experiment } from '../experiments/experiment.js';
-import { nodesOf } from '../faults/fault.js';
+import { checkExperiment, scheduleProblems, type Experiment } from '../experiments/experiment.js';
+import { problemsOf, type Problem } from '../experiments/tell-issue.js';
+import type { Path } from '../experiments/yaml-lines.js';
 import { faultSchema } from '../faults/fault-schema.js';
 import type { PlannedOperation } from '../workloads/workload.js';
-import type { Plan } from './plan.js';
+import { WORKLOADS } from '../workloads/workloads.js';
+import { OPERATION_SCHEMAS } from './operation-schema.js';
+import { workloadOptions, type Plan } from './plan.js';
 import { z } from 'zod';
 
 const FORMAT = 'trefoil-failure-1';
@@ -39,28 +42,19 @@ export function encodeFailure(failure: Failure): string {
   return `${JSON.stringify({ format: FORMAT, ...head, experiment, plan: { faults: plan.faults, operations } }, null, 2)}\n`;
 }
 
-const failureSchema = z.object({
+const failureSchema = z.strictObject({
   format: z.literal(FORMAT),
   trefoil: z.string(),
   node: z.string(),
   experiment: z.unknown(),
-  seed: z.number(),
+  seed: z.number().int(),
   bug: z.string().nullable(),
-  plan: z.object({
+  plan: z.strictObject({
     faults: z.array(faultSchema),
-    operations: z.array(
-      z.object({
-        id: z.number(),
-        atMs: z.number().min(0),
-        client: z.number().int().min(0),
-        f: z.string(),
-        key: z.string().optional(),
-        value: z.unknown(),
-        blind: z.boolean().optional(),
-      }),
-    ),
+    // Which operations there are, and what each says, is the workload's.
+    operations: z.array(z.unknown()),
   }),
-  drawn: z.object({ faults: z.number(), operations: z.number() }),
+  drawn: z.strictObject({ faults: z.number().int().min(0), operations: z.number().int().min(0) }),
   verdict: z.literal('invalid'),
   check: z.string(),
   reason: z.string(),
@@ -68,7 +62,10 @@ const failureSchema = z.object({
   traceHash: z.string(),
 });
 
-/** Throws `BadRequest` for a text that is no failure file, `ConfigInvalid` for an experiment in it that is none. */
+/**
+ * Throws `BadRequest` for a text that is no failure file, with a line `file is no failure file: field: reason` for each problem;
+ * `ConfigInvalid` for an experiment in it that is none.
+ */
 export function decodeFailure(text: string, file: string): Failure {
   let json: unknown;
   try {
@@ -79,39 +76,106 @@ export function decodeFailure(text: string, file: string): Failure {
       `${file} is not JSON: a failure file is what trefoil sim hunt writes`,
     );
   }
-  const parsed = failureSchema.safeParse(json);
-  if (!parsed.success) {
-    const { path, message } = parsed.error.issues[0] ?? { path: [], message: 'it is something else' };
-    throw new TrefoilError('BadRequest', `${file} is no failure file: ${path.join('.')}: ${message}`);
-  }
-  const { experiment, plan, format: _format, ...rest } = parsed.data;
-  const operations = plan.operations.map(
-    (operation) => ({ ...operation, value: fromJson(operation.value) }) as PlannedOperation,
+  const { experiment, plan, format: _format, ...rest } = checked(failureSchema, json, [], file);
+  const failure = { ...rest, experiment: checkExperiment(experiment, file) };
+  const operations = checkedOperations(plan.operations, failure.experiment, file);
+  refuse(planProblems({ faults: plan.faults, operations }, failure.experiment), file);
+  return { ...failure, plan: { faults: plan.faults, operations } };
+}
+
+/** What a schema makes of a part of the file that stands at `path`. */
+function checked<T>(schema: z.ZodType<T>, part: unknown, path: Path, file: string): T {
+  const parsed = schema.safeParse(part);
+  if (parsed.success) return parsed.data;
+  refuse(
+    parsed.error.issues
+      .flatMap((issue) => problemsOf(issue, part))
+      .map((problem) => ({ ...problem, path: [...path, ...problem.path] })),
+    file,
   );
-  const failure = {
-    ...rest,
-    experiment: checkExperiment(experiment, file),
-    plan: { faults: plan.faults, operations },
-  };
-  checkPlan(failure, file);
-  return failure;
+  throw parsed.error;
+}
+
+function checkedOperations(
+  operations: readonly unknown[],
+  { workload }: Experiment,
+  file: string,
+): PlannedOperation[] {
+  const schema = OPERATION_SCHEMAS[workload.name];
+  return operations.map((one, i) => {
+    const operation = checked(schema, one, ['plan', 'operations', i], file) as PlannedOperation;
+    return { ...operation, value: fromJson(operation.value) };
+  });
 }
 
 /** A plan that was edited by hand must still be one of its experiment. */
-function checkPlan({ plan, experiment }: Pick<Failure, 'plan' | 'experiment'>, file: string): void {
-  const nodes = new Set(nodeNames(experiment));
-  const stranger = plan.faults.flatMap(nodesOf).find((name) => !nodes.has(name));
-  if (stranger !== undefined) {
-    throw new TrefoilError(
-      'BadRequest',
-      `${file} is no failure file: its experiment has no node ${stranger}`,
-    );
-  }
-  const { clients } = experiment.workload;
-  if (plan.operations.some(({ client }) => client >= clients)) {
-    const reason = `its experiment has no client beyond ${String(clients - 1)}`;
-    throw new TrefoilError('BadRequest', `${file} is no failure file: ${reason}`);
-  }
+function planProblems({ faults, operations }: Plan, experiment: Experiment): Problem[] {
+  const { workload, durationMs } = experiment;
+  const keys = keysOf(experiment);
+  const ids = new Set<number>();
+  return [
+    ...faults.flatMap((fault, i) =>
+      scheduleProblems(fault, experiment).map((reason) => ({ path: ['plan', 'faults', i], reason })),
+    ),
+    ...outOfOrder(faults, 'faults'),
+    ...outOfOrder(operations, 'operations'),
+    ...operations.flatMap((operation, i) => {
+      const problem = (field: string, reason: string): Problem => ({
+        path: ['plan', 'operations', i, field],
+        reason,
+      });
+      const { id, atMs, client } = operation;
+      const isTwice = ids.has(id);
+      ids.add(id);
+      const [field, key] = keyOf(operation);
+      return [
+        ...(isTwice ? [problem('id', `${String(id)} is another operation's too`)] : []),
+        ...(atMs > durationMs
+          ? [problem('atMs', `it begins at ${String(atMs)}, after durationMs ${String(durationMs)}`)]
+          : []),
+        ...(client >= workload.clients
+          ? [problem('client', `there is no client beyond ${String(workload.clients - 1)}`)]
+          : []),
+        // The final reads would not know of it, and what it wrote would be taken for lost.
+        ...(key !== undefined && !keys.has(key)
+          ? [problem(field, `there is no key ${key} (they are ${[...keys].slice(0, 8).join(', ')} ...)`)]
+          : []),
+      ];
+    }),
+  ];
+}
+
+/** Runs take them one after the other, as they come. */
+function outOfOrder(planned: readonly { readonly atMs: number }[], of: 'faults' | 'operations'): Problem[] {
+  return planned.flatMap(({ atMs }, i) => {
+    const before = planned[i - 1]?.atMs ?? 0;
+    if (atMs >= before) return [];
+    const reason = `${String(atMs)} is earlier than the ${String(before)} of the one before it`;
+    return [{ path: ['plan', of, i, 'atMs'], reason }];
+  });
+}
+
+/** The keys that an experiment's final reads ask for: all that its operations may name. */
+function keysOf(experiment: Experiment): ReadonlySet<string> {
+  const reads = WORKLOADS[experiment.workload.name].finalReads(workloadOptions(experiment));
+  return new Set(reads.map((read) => keyOf(read)[1]).filter((key) => key !== undefined));
+}
+
+/** The key of an operation, and the field that has it: of a transaction of one micro-operation, its value. */
+function keyOf({
+  f,
+  key,
+  value,
+}: Pick<PlannedOperation, 'f' | 'key' | 'value'>): [string, string | undefined] {
+  return f === 'txn' ? ['value', (value as readonly (readonly string[])[])[0]?.[1]] : ['key', key];
+}
+
+function refuse(problems: readonly Problem[], file: string): void {
+  if (problems.length === 0) return;
+  const lines = problems.map(({ path, reason }) =>
+    path.length === 0 ? reason : `${path.join('.')}: ${reason}`,
+  );
+  throw new TrefoilError('BadRequest', lines.map((line) => `${file} is no failure file: ${line}`).join('\n'));
 }
 
 function toJson(value: Value): unknown {

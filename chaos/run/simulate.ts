@@ -102,7 +102,6 @@ class Run {
       config: clusterConfigText(experiment),
       pace: paceOf(experiment),
       turns: eventLoopTurns,
-      drain: () => new Promise((resolve) => setImmediate(resolve)),
       ...(trace === undefined ? {} : { trace }),
     });
     prepare?.(this.#cluster);

@@ -99,8 +99,11 @@ export const CLOCK_SKEW_MS_MAX = 60_000;
 /** Dot counters reserved on disk at a time; a restart skips at most this many. */
 export const COUNTERS_RESERVED = 1024;
 
-/** How far beyond the last timestamp a node reserves on disk, so that a clock set back across a restart cannot repeat one. */
-export const HLC_RESERVED_MS = 10_000;
+/**
+ * How far beyond the last timestamp a node reserves on disk, so that a clock set back across a restart cannot repeat one. It starts
+ * at the end of what it reserved: less than any process needs to start, so that a restart alone never puts it ahead of its wall clock.
+ */
+export const HLC_RESERVED_MS = 10;
 
 /** Exact dots in one causal context; a writer that has seen more must read before it can supersede them all. */
 export const CONTEXT_DOTS_MAX = 16;

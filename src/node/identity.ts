@@ -13,7 +13,7 @@
  * With `durability: sync` nothing leaves before it is on disk, so a SIGKILL does not end an incarnation.
  */
 import { checkMapTransition } from '../cluster/build-map.js';
-import type { ClusterMap } from '../cluster/cluster-map.js';
+import { findNamespace, type ClusterMap, type NamespaceEntry } from '../cluster/cluster-map.js';
 import { TrefoilError } from '../core/errors.js';
 import { hlcFromWallMs, type HlcTime } from '../core/hlc.js';
 import { incarnationId, type GroupId, type NodeId } from '../core/ids.js';
@@ -33,9 +33,14 @@ interface Owner {
   readonly node: string;
 }
 
-export type Lives = Readonly<Record<Durability, string>>;
+export interface Lives extends Readonly<Record<Durability, string>> {
+  /** By the name of a namespace, the epoch of the map that last changed its durability. */
+  readonly changedAt: Readonly<Record<string, number>>;
+}
 
-interface StoredLives extends Lives {
+interface StoredLives extends Readonly<Record<Durability, string>> {
+  /** Absent in a store from before it was followed. */
+  readonly changedAt?: Lives['changedAt'];
   /** The store's identity when they began. */
   readonly store: string;
 }
@@ -49,7 +54,7 @@ interface StoredIncarnations {
 
 export interface Identity {
   readonly incarnations: Incarnations;
-  /** Names of the store for as long as its groups of either kind have forgotten nothing. */
+  /** See `storeOf`. */
   readonly lives: Lives;
   /**
    * Every timestamp that the clock stood at before the last stop is at or below this one. It needs no bound of
@@ -73,14 +78,14 @@ export async function takePossession(
   random: Random,
   newIncarnation: boolean,
 ): Promise<Identity> {
-  checkOwner(storage, self, map);
+  const before = checkOwner(storage, self, map);
   const counters = damagedCounters(groups, storage);
   const clock = readMeta<HlcTime>(storage, CLOCK);
   const last = readMeta<StoredIncarnations>(storage, INCARNATIONS);
   const anew = newIncarnation || counters.length > 0;
   const incarnations = continuedIncarnations(storage, last, self, random, anew);
   const lastLives = readMeta<StoredLives>(storage, LIVES);
-  const lives = continuedLives(storage, lastLives, random, newIncarnation);
+  const lives = withChanges(continuedLives(storage, lastLives, random, newIncarnation), before, map);
   const batch = storage.batch();
   batch.put(OWNER, encodeMeta({ cluster: map.cluster, node: self } satisfies Owner));
   batch.put(MAP, encodeMeta(map));
@@ -104,8 +109,18 @@ export async function takePossession(
   };
 }
 
-/** Whose folder it is, and by which map its keys were placed: nothing can stand in for these. */
-function checkOwner(storage: Storage, self: NodeId, map: ClusterMap): void {
+/**
+ * Names the store for as long as the groups of a namespace have forgotten nothing. A change of durability begins a new name, here
+ * where it is on disk before anything else: what the groups themselves wrote while they were `buffered` a crash may take back, down to
+ * the last time they were `sync`, and that they would then go on with.
+ */
+export function storeOf(lives: Lives, { name, durability }: NamespaceEntry): string {
+  const epoch = lives.changedAt[name];
+  return epoch === undefined ? lives[durability] : `${lives[durability]}.${epoch}`;
+}
+
+/** Whose folder it is, and by which map its keys were placed: nothing can stand in for these. Gives that map, if there is one. */
+function checkOwner(storage: Storage, self: NodeId, map: ClusterMap): ClusterMap | undefined {
   const owner = readMeta<Owner>(storage, OWNER);
   const stored = readMeta<ClusterMap>(storage, MAP);
   if (owner === 'damaged' || stored === 'damaged') {
@@ -121,6 +136,7 @@ function checkOwner(storage: Storage, self: NodeId, map: ClusterMap): void {
     );
   }
   if (stored !== undefined) checkMapTransition(stored, map);
+  return stored;
 }
 
 /** Marks the run as cleanly stopped. The last write of a run. */
@@ -167,10 +183,21 @@ function continuedLives(
   random: Random,
   anew: boolean,
 ): Lives {
-  const fresh: Lives = { sync: random.text(8), buffered: random.text(8) };
+  const fresh: Lives = { sync: random.text(8), buffered: random.text(8), changedAt: {} };
   if (anew || last === undefined || last === 'damaged' || last.store !== storage.identity) return fresh;
   const clean = readMeta<boolean>(storage, CLEAN) === true;
-  return { sync: last.sync, buffered: clean ? last.buffered : fresh.buffered };
+  const { sync, buffered, changedAt } = last;
+  return { sync, buffered: clean ? buffered : fresh.buffered, changedAt: changedAt ?? {} };
+}
+
+function withChanges(lives: Lives, before: ClusterMap | undefined, map: ClusterMap): Lives {
+  const changed = map.namespaces.filter(({ name, durability }) => {
+    const entry = before === undefined ? undefined : findNamespace(before, name)?.entry;
+    return entry !== undefined && entry.durability !== durability;
+  });
+  if (changed.length === 0) return lives;
+  const changedAt = Object.fromEntries(changed.map(({ name }) => [name, map.epoch]));
+  return { ...lives, changedAt: { ...lives.changedAt, ...changedAt } };
 }
 
 /** The write that keeps timestamps above those of this run even if the wall clock is set back. */

@@ -2,7 +2,8 @@
  * Gives dots: one counter per group under an incarnation of the node.
  *
  * A node has two incarnations, one for its `sync` groups and one for its `buffered` ones: only the latter
- * forget in a crash, so only theirs ends with one, and the contexts of the others stay short.
+ * forget in a crash, so only theirs ends with one, and the contexts of the others stay short. A group whose durability the
+ * config changes mints under the other one, and may come back to the first: both counters are kept.
  *
  * Counters are reserved on disk a block at a time, so that most mints cost no write of their own; a restart
  * goes on behind the reserved block, whatever part of it was used. Gaps mean nothing to a version vector.
@@ -15,9 +16,14 @@ import type { Dot } from '../core/version-vector.js';
 import type { Storage } from '../runtime/runtime.js';
 import { encodeMeta, readMeta } from './meta.js';
 
-interface Reserved {
+interface Block {
   readonly incarnation: string;
   readonly below: number;
+}
+
+interface Reserved extends Block {
+  /** Of the node's other incarnation, from when the group's durability was another one: it goes on if that is set back. */
+  readonly other?: Block;
 }
 
 interface GroupCounter {
@@ -25,6 +31,8 @@ interface GroupCounter {
   next: number;
   /** Counters below this one are reserved on disk, or in a batch that any use of them waits for. */
   reservedBelow: number;
+  /** What is reserved under the node's other incarnation. */
+  other: Block | undefined;
 }
 
 export type Durability = 'sync' | 'buffered';
@@ -45,7 +53,7 @@ export class Minter {
 
   /** Whether nothing has been minted under the current incarnations, in this run or before. */
   get unused(): boolean {
-    return [...this.#groups.values()].every((group) => group.next === 1);
+    return [...this.#groups.values()].every((group) => group.next === 1 && group.other === undefined);
   }
 
   /**
@@ -60,8 +68,12 @@ export class Minter {
         `the entry ${counterKey(group)} of the data folder is damaged`,
       );
     }
-    const next = reserved?.incarnation === this.#incarnations[durability] ? reserved.below : 1;
-    this.#groups.set(group, { durability, next, reservedBelow: next });
+    const blocks = reserved === undefined ? [] : [reserved, ...(reserved.other ? [reserved.other] : [])];
+    const under = (incarnation: IncarnationId): Block | undefined =>
+      blocks.find((block) => block.incarnation === incarnation);
+    const next = under(this.#incarnations[durability])?.below ?? 1;
+    const other = under(this.#incarnations[durability === 'sync' ? 'buffered' : 'sync']);
+    this.#groups.set(group, { durability, next, reservedBelow: next, other });
   }
 
   /** A new dot; `put` writes into the batch that the dot's own write goes into. */
@@ -71,7 +83,9 @@ export class Minter {
     const incarnation = this.#incarnations[counter.durability];
     if (counter.next >= counter.reservedBelow) {
       counter.reservedBelow = counter.next + COUNTERS_RESERVED;
-      const reserved: Reserved = { incarnation, below: counter.reservedBelow };
+      const { other } = counter;
+      const block = { incarnation, below: counter.reservedBelow };
+      const reserved: Reserved = other === undefined ? block : { ...block, other: blockOf(other) };
       put(counterKey(group), encodeMeta(reserved));
     }
     return { incarnation, counter: counter.next++ };
@@ -90,8 +104,13 @@ export class Minter {
     for (const counter of this.#groups.values()) {
       counter.next = 1;
       counter.reservedBelow = 1;
+      counter.other = undefined;
     }
   }
+}
+
+function blockOf({ incarnation, below }: Block): Block {
+  return { incarnation, below };
 }
 
 /** The entries of these groups' counters that are damaged. */

@@ -14,7 +14,7 @@ import { leaderless } from '../replication/leaderless/leaderless.js';
 import type { ReplicaPace, ReplicaSetup, StrategyDefinition } from '../replication/strategy.js';
 import type { Address, Listener, NodeRuntime, Storage } from '../runtime/runtime.js';
 import { Counters } from './counters.js';
-import { markClean, takePossession, type Lives } from './identity.js';
+import { markClean, storeOf, takePossession, type Lives } from './identity.js';
 import type { Link } from './link.js';
 import { Minter } from './minter.js';
 import type { NodeStatus } from './node-status.js';
@@ -254,7 +254,7 @@ class TrefoilNode implements RunningNode {
         ...placement,
         self: this.id,
         map: this.#map,
-        store: this.#lives[namespace.durability],
+        store: storeOf(this.#lives, namespace),
         pace: this.#pace,
       },
       durability: namespace.durability,

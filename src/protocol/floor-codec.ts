@@ -1,7 +1,7 @@
 /**
  * What a leaderless replica keeps of its group beside the records, as stored bytes:
  *
- *     CRC-32 of the rest (4) | version (1) | store | life | refilling | absorbed: count, (incarnation, counter) each
+ *     CRC-32 of the rest (4) | version (1) | store | life | 1 refilling, 2 unsure | absorbed: count, (incarnation, counter) each
  *     | own incarnations | peers pulled from | those of them that were not refilling | peers that know this life
  *     | new: whether the store was | peers that remember no earlier life | lives met: count, (peer, life) each
  *
@@ -23,6 +23,8 @@ export interface StoredFloor {
   readonly store: string;
   readonly life: string;
   readonly refilling: boolean;
+  /** Begun by damage: the records are here, and what they had superseded is not known any more. */
+  readonly unsure: boolean;
   readonly absorbed: VersionVector;
   readonly own: readonly string[];
   readonly pulled: readonly string[];
@@ -39,7 +41,7 @@ export function encodeFloor(floor: StoredFloor): Uint8Array {
   body.clear();
   body.text(floor.store);
   body.text(floor.life);
-  body.uint(floor.refilling ? 1 : 0);
+  body.uint(floor.refilling ? 1 : floor.unsure ? 2 : 0);
   body.uint(floor.absorbed.length);
   for (const [incarnation, counter] of floor.absorbed) {
     body.text(incarnation);
@@ -75,10 +77,12 @@ export function decodeFloor(bytes: Uint8Array): StoredFloor | undefined {
 
 function readFloor(reader: BinaryReader): StoredFloor {
   const texts = (): string[] => Array.from({ length: reader.countOf(1) }, () => reader.text());
+  const [store, life, kind] = [reader.text(), reader.text(), reader.uint()];
   return {
-    store: reader.text(),
-    life: reader.text(),
-    refilling: reader.uint() === 1,
+    store,
+    life,
+    refilling: kind === 1,
+    unsure: kind === 2,
     absorbed: Array.from(
       { length: reader.countOf(2) },
       () => [incarnationId(reader.text()), reader.uint()] as const,

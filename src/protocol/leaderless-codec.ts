@@ -68,13 +68,14 @@ export const LEADERLESS_TYPES: WireTable<LeaderlessMessage> = {
   },
   'fetch-result': {
     code: 4,
-    length: 4,
-    toWire: (code, m) => [code, m.sequence, wordCode(FETCH_STATUSES, m.status), m.record],
+    length: 5,
+    toWire: (code, m) => [code, m.sequence, wordCode(FETCH_STATUSES, m.status), m.record, m.life],
     fromWire: (f) => ({
       type: 'fetch-result',
       sequence: count(f[1], 'sequence'),
       status: word(FETCH_STATUSES, f[2], 'status'),
       record: orNull(bytes, f[3], 'record'),
+      life: text(f[4], 'life'),
     }),
   },
   'fetch-page': {

@@ -50,6 +50,8 @@ export interface FetchResult {
   readonly status: 'found' | 'absent' | 'corrupt' | 'refilling';
   /** null where nothing is held, or it is damaged. */
   readonly record: Uint8Array | null;
+  /** The sender's: what an earlier one had absorbed says nothing of this answer. */
+  readonly life: string;
 }
 
 /** One page of your records whose key starts with `prefix` and is greater than `after`. */

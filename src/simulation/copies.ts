@@ -4,7 +4,8 @@
  * without its value, because each replica turns it into a tombstone at its own moment.
  *
  * Of a replica that follows a leader, everything that is state: values, sessions, and how far it has come, byte for byte but
- * for the generation, which is each replica's own; and whether it is a member, since only members have promised anything.
+ * for the generation, which is each replica's own; whether it is a member, since only members have promised anything; and the entries of its
+ * log, as far back as all have them: what was written over since would hide that it had differed.
  *
  * It reads the disks past the nodes: a replica that hides a difference cannot hide it from here.
  */
@@ -13,6 +14,7 @@ import { groupId, type NamespaceName } from '../core/ids.js';
 import { hashBytes } from '../core/hash.js';
 import { decodeAppliedState } from '../protocol/applied-state-codec.js';
 import { decodeHardState } from '../protocol/hard-state-codec.js';
+import { decodeSegment, LOG_KEYS } from '../protocol/log-codec.js';
 import { checkRecord, decodeCheckedRecord, recordHeader } from '../protocol/record-codec.js';
 import type { SimulatedDisk } from './disk.js';
 
@@ -51,11 +53,13 @@ export function* groupCopies(
   for (const [index, { name, partitions, strategy }] of map.namespaces.entries()) {
     for (let partition = 0; partition < partitions; partition++) {
       const nodes = replicasOf(map, index, partition);
-      const copyOn = (id: string): ReadonlyMap<string, string> =>
+      const copyOn = (id: string): Map<string, string> =>
         strategy === 'leaderless'
           ? recordsOn(diskOf(id), recordPlace(name, partition))
           : stateOn(diskOf(id), groupPlace(name, partition));
       const replicas = new Map(nodes.map((id) => [id, copyOn(id)]));
+      if (strategy === 'leader-follower')
+        addLogs(replicas, (id) => logOn(diskOf(id), groupPlace(name, partition)));
       yield { namespace: name, partition, replicas };
     }
   }
@@ -97,6 +101,32 @@ function stateOn(disk: SimulatedDisk, place: string): Map<string, string> {
       state.set(`${kind}/${key.slice(own.length)}`, hexOf(disk.peek(key) ?? new Uint8Array()));
   }
   return state;
+}
+
+/** Entries of a log by index. Empty where it cannot be read: what that means is for the node to say. */
+function logOn(disk: SimulatedDisk, place: string): ReadonlyMap<number, string> {
+  const log = new Map<number, string>();
+  for (const key of disk.keys({ gte: place + LOG_KEYS.gte, lt: place + LOG_KEYS.lt })) {
+    try {
+      for (const { index, ...entry } of decodeSegment(disk.peek(key) ?? new Uint8Array()))
+        log.set(index, JSON.stringify(entry));
+    } catch {
+      return new Map();
+    }
+  }
+  return log;
+}
+
+/** Adds what the logs hold from where the last of them begins. */
+function addLogs(
+  replicas: ReadonlyMap<string, Map<string, string>>,
+  logOf: (id: string) => ReadonlyMap<number, string>,
+): void {
+  const logs = [...replicas.keys()].map((id) => [id, logOf(id)] as const);
+  if (logs.some(([, log]) => log.size === 0)) return;
+  const from = Math.max(...logs.map(([, log]) => Math.min(...log.keys())));
+  for (const [id, log] of logs)
+    for (const [index, entry] of log) if (index >= from) replicas.get(id)?.set(`l/${String(index)}`, entry);
 }
 
 function told(bytes: Uint8Array, decode: (bytes: Uint8Array) => string): string {

@@ -4,8 +4,8 @@
  * So a minute of a cluster's life takes as long as its events take to compute, and the order of events,
  * which decides everything, is the same in every run of a seed.
  *
- * How promise callbacks are let run is injected (`drain`), because it takes the real event loop, which
- * this folder must not touch; `() => new Promise(setImmediate)` does it. Draining only where an event is
+ * How promise callbacks are let run is injected (`turns`), because it takes the real event loop, which
+ * this folder must not touch; `chaos/event-loop.ts` does it. Letting them run only where an event is
  * known to have settled a promise would be faster, but a forgotten case would replay differently.
  *
  * The trace hash chains every executed event's time, label and digest of bytes: equal hashes mean that two runs
@@ -29,15 +29,12 @@ const LIMIT_MS_DEFAULT = 60_000;
 
 export interface SimulationOptions {
   readonly seed: number | string;
-  /** Resolves when all pending promise callbacks have run. */
-  readonly drain: () => Promise<void>;
-  /** A quicker way to the same, used instead of `drain` where it is given. */
-  readonly turns?: Turns;
+  readonly turns: Turns;
 }
 
 /**
  * Calls `step` again and again, each time after all pending promise callbacks have run, until it returns false.
- * Rejects with what it throws. What it saves is the way around the event loop between two steps.
+ * Rejects with what it throws.
  */
 export type Turns = (step: () => boolean) => Promise<void>;
 
@@ -62,7 +59,7 @@ export class Simulation {
   constructor(options: SimulationOptions) {
     this.seed = options.seed;
     this.random = new SeededRandom(options.seed);
-    this.#turns = options.turns ?? turnsOf(options.drain);
+    this.#turns = options.turns;
   }
 
   /** Virtual milliseconds since the start; fractional. */
@@ -166,14 +163,6 @@ export class Simulation {
     this.#nowMs = atMs;
     this.#eventsThisInstant = 0;
   }
-}
-
-function turnsOf(drain: () => Promise<void>): Turns {
-  return async (step) => {
-    do {
-      await drain();
-    } while (step());
-  };
 }
 
 /** A time as two words of 32 bits. */

@@ -1,13 +1,13 @@
 import { vi } from 'vitest';
 import { createWsNetwork } from '../../src/adapters/ws-network.js';
 import { SimulatedWorld } from '../../src/simulation/world.js';
-import { drain } from '../simulation/drain.js';
+import { eventLoopTurns } from '../../chaos/event-loop.js';
 import { describeNetwork } from './network-contract.js';
 
 describeNetwork({
   name: 'simulated',
   makeWorld: async () => {
-    const world = new SimulatedWorld({ seed: 'network contract', drain });
+    const world = new SimulatedWorld({ seed: 'network contract', turns: eventLoopTurns });
     return {
       server: world.network.endpoint('server'),
       client: world.network.endpoint('client'),

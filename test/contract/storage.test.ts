@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LevelStorage, openLevelStorage } from '../../src/adapters/level-storage.js';
 import { SimulatedWorld } from '../../src/simulation/world.js';
-import { drain } from '../simulation/drain.js';
+import { eventLoopTurns } from '../../chaos/event-loop.js';
 import { describeStorage } from './storage-contract.js';
 
 describeStorage({
@@ -12,7 +12,7 @@ describeStorage({
   persistent: true,
   copies: true,
   makeWorld: async () => {
-    const world = new SimulatedWorld({ seed: 'storage contract', drain });
+    const world = new SimulatedWorld({ seed: 'storage contract', turns: eventLoopTurns });
     const disk = world.disk('n1');
     return {
       open: async () => disk.open(),

@@ -198,12 +198,14 @@ describe('its tables', () => {
     const conflict =
       { register: 'lww', counter: 'counter', set: 'set' }[workload as 'register' | 'counter' | 'set'] ??
       'siblings';
+    const own =
+      workload === 'cas-register' ? { strategy: 'leader-follower' } : { strategy: 'leaderless', conflict };
     const names = workload === 'photos' ? ['photos', 'features', 'users'] : ['data'];
     const document = {
       name: 'tried',
       summary: 'a check tried on a workload',
       cluster: {
-        namespaces: names.map((name) => ({ name, strategy: 'leaderless', partitions: 1, conflict })),
+        namespaces: names.map((name) => ({ name, ...own, partitions: 1, ttl: '1h' })),
       },
       workload: { name: workload, namespace: names[0], timeoutMs: 3_000 },
       durationMs: 2_000,

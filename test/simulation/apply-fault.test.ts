@@ -6,7 +6,7 @@ import type { FaultKind, FaultName } from '../../chaos/faults/fault.js';
 import type { Database } from '../../src/client/api.js';
 import { SimulatedCluster } from '../../src/simulation/cluster.js';
 import { TraceRecorder } from '../../src/simulation/trace.js';
-import { drain } from './drain.js';
+import { eventLoopTurns } from '../../chaos/event-loop.js';
 
 const CONFIG = `
 cluster: three
@@ -24,7 +24,7 @@ interface Run {
 
 async function started(seed = 1): Promise<Run> {
   const trace = new TraceRecorder();
-  const cluster = new SimulatedCluster({ seed, drain, config: CONFIG, trace });
+  const cluster = new SimulatedCluster({ seed, turns: eventLoopTurns, config: CONFIG, trace });
   await cluster.start();
   const db = await cluster.settle(cluster.connect('c', { timeoutMs: 2_000 }));
   return { cluster, db, trace };
@@ -321,7 +321,7 @@ describe('the trace of a run', () => {
     const trace = new TraceRecorder({
       describe: describeFrame,
     });
-    const cluster = new SimulatedCluster({ seed: 1, drain, config: CONFIG, trace });
+    const cluster = new SimulatedCluster({ seed: 1, turns: eventLoopTurns, config: CONFIG, trace });
     await cluster.start();
     const { messages, processes } = trace.trace();
     expect(processes.map(({ name, what }) => `${name} ${what}`)).toEqual([

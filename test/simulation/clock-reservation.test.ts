@@ -87,3 +87,41 @@ describe('a clock set back by an hour across a restart', () => {
     expect(after - before).toBeLessThanOrEqual(HLC_RESERVED_MS + 1);
   });
 });
+
+// Found by leaderless-last-writer-wins, seed 20050: ten seconds were reserved, and a node that came back stood at their end.
+describe('after a crash, with no clock wrong', () => {
+  async function crashAndReturn(cluster: SimCluster): Promise<void> {
+    cluster.crash('n1');
+    await cluster.simulation.runFor(100);
+    await cluster.settle(cluster.boot('n1'));
+    await cluster.allReachable();
+  }
+
+  it('a node mints by its own clock', async () => {
+    const cluster = await SimCluster.start({ seed: 5, namespaces: NAMESPACES });
+    const beganMs = cluster.simulation.nowMs();
+    const before = await mintedAtMs(cluster, 'n1', 'before');
+    await crashAndReturn(cluster);
+    const after = await mintedAtMs(cluster, 'n1', 'after');
+    expect(after - before).toBeLessThanOrEqual(cluster.simulation.nowMs() - beganMs + 1);
+  });
+
+  it('a later write elsewhere wins over the first one of the node that is back', async () => {
+    const cluster = await SimCluster.start({ seed: 6, namespaces: NAMESPACES });
+    await mintedAtMs(cluster, 'n1', 'before');
+    await crashAndReturn(cluster);
+    cluster.world.network.partition('n1', ['n2', 'n3']);
+    await cluster.parted('n1', ['n2', 'n3']);
+    const n1 = await RawClient.open(cluster, 'n1');
+    await cluster.settle(n1.put('z', 'earlier', { namespace: 'latest', write: 'one' }));
+    await cluster.simulation.runFor(100);
+    const n3 = await RawClient.open(cluster, 'n3');
+    await cluster.settle(n3.put('z', 'later', { namespace: 'latest' }));
+    cluster.world.network.heal();
+    await cluster.allReachable();
+    await cluster.converge(60_000);
+    const reader = await RawClient.open(cluster, 'n2');
+    const { values } = await cluster.settle(reader.get('z', { namespace: 'latest', read: 'all' }));
+    expect(values).toEqual(['later']);
+  });
+});

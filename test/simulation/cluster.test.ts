@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { SimulatedCluster } from '../../src/simulation/cluster.js';
 import { recordPlace } from '../../src/simulation/copies.js';
-import { drain } from './drain.js';
+import { eventLoopTurns } from '../../chaos/event-loop.js';
 
 const CONFIG = `
 cluster: five
@@ -13,7 +13,7 @@ namespaces:
 `;
 
 async function started(seed = 1): Promise<SimulatedCluster> {
-  const cluster = new SimulatedCluster({ seed, drain, config: CONFIG });
+  const cluster = new SimulatedCluster({ seed, turns: eventLoopTurns, config: CONFIG });
   await cluster.start();
   return cluster;
 }

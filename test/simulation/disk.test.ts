@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Storage } from '../../src/runtime/runtime.js';
 import type { SimulatedDisk } from '../../src/simulation/disk.js';
 import { SimulatedWorld } from '../../src/simulation/world.js';
-import { drain } from './drain.js';
+import { eventLoopTurns } from '../../chaos/event-loop.js';
 
 const ALL = { gte: '', lt: '~' };
 
@@ -24,7 +24,7 @@ describe('a simulated disk', () => {
   let storage: Storage;
 
   const open = async (seed: number | string = 1): Promise<void> => {
-    world = new SimulatedWorld({ seed, drain });
+    world = new SimulatedWorld({ seed, turns: eventLoopTurns });
     disk = world.disk('n1');
     storage = await world.node('n1').openStorage('data');
   };

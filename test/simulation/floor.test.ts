@@ -1,6 +1,7 @@
 /** What may be forgotten, and when: tombstones and ended incarnations go below the floor, and only there (L15, L16, L17). */
 import { describe, expect, it } from 'vitest';
 import { RawClient } from '../support/raw-client.js';
+import { bringBack, heldFor, loseTwoHomes, sloppyRig } from '../support/sloppy-rig.js';
 import { SimCluster, type SimClusterOptions } from '../support/sim-cluster.js';
 
 const NAMESPACES = `
@@ -153,6 +154,59 @@ describe('what was forgotten does not come back', () => {
     expect((await cluster.settle(n3.get('k', { read: 'one' }))).values).toEqual([]);
     await cluster.simulation.runFor(PRUNED_MS);
     for (const name of cluster.names) expect(cluster.record(name, 'k')).toBeUndefined();
+  });
+
+  /*
+   * n3 pulls the delete and holds it in memory only, because its disk stands still. Had it told so, the others would forget the
+   * tombstone, and a power cut would leave n3 with the value alone, in the same life: nothing would ever take it away.
+   */
+  it('a replica that had the delete in memory only: what it has absorbed is told when it is on disk', async () => {
+    const cluster = await start(14);
+    const n1 = await RawClient.open(cluster, 'n1');
+    const { context } = await cluster.settle(n1.put('k', 'v', { write: 'all' }));
+    await cluster.simulation.runFor(PRUNED_MS);
+    cluster.world.disk('n3').holdSync();
+    await cluster.settle((await client(cluster)).put('k', null, { context }));
+    await cluster.simulation.runFor(PRUNED_MS);
+    for (const name of ['n1', 'n2']) expect(cluster.stored(name, 'k')).toEqual([null]);
+    cluster.crash('n3', { unsynced: 'lost' });
+    await restart(cluster, 'n3');
+    await cluster.simulation.runFor(PRUNED_MS);
+    for (const name of cluster.names) expect(cluster.record(name, 'k')).toBeUndefined();
+    const reader = await client(cluster, 'n3');
+    expect((await cluster.settle(reader.get('k', { read: 'one' }))).values).toEqual([]);
+  });
+
+  // What ended that life was damage of another key: the replica counts in reads, and has forgotten what it had absorbed.
+  it('what a stand-in has kept for a replica that is in a new life since', async () => {
+    const rig = await sloppyRig(15, 'sloppy: true', { pace: PACE });
+    const { cluster, homes, standIns } = rig;
+    const { network } = cluster.world;
+    await loseTwoHomes(rig);
+    await cluster.settle(rig.client.put('k', 'v'));
+    expect(heldFor(cluster, standIns[0], homes[1])).toEqual(['k=v']);
+    network.partition(standIns[0], homes);
+    await bringBack(rig, homes[1], homes[2]);
+    await cluster.simulation.runFor(10_000);
+    const reader = await client(cluster, homes[0]);
+    const { context } = await cluster.settle(reader.get('k'));
+    await cluster.settle(reader.put('k', null, { context, write: 'all' }));
+    await cluster.settle(reader.put('other', 'v', { write: 'all' }));
+    await cluster.simulation.runFor(PRUNED_MS);
+    for (const home of homes) expect(cluster.record(home, 'k')).toBeUndefined();
+    network.partition(homes[1], [homes[0], homes[2]]);
+    await cluster.parted(homes[1], [homes[0], homes[2]]);
+    expect(cluster.world.disk(homes[1]).flipByte(cluster.placeOf('default', 'other'))).toBe(true);
+    const n = await client(cluster, homes[1]);
+    await cluster.settle(n.get('other', { read: 'one' })).catch(() => undefined);
+    network.heal(standIns[0], homes[1]);
+    await cluster.simulation.runFor(30_000);
+    const late = await client(cluster, homes[1]);
+    expect((await cluster.settle(late.get('k', { read: 'one' }))).values).toEqual([]);
+    network.heal();
+    await cluster.simulation.runFor(PRUNED_MS);
+    expect(heldFor(cluster, standIns[0], homes[1])).toEqual([]);
+    for (const home of homes) expect(cluster.stored(home, 'k')).toEqual([]);
   });
 
   it('a session that deleted the key goes on reading it', async () => {

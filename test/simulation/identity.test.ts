@@ -256,6 +256,65 @@ describe('a node refuses to start', () => {
 });
 
 describe('a config that may follow', () => {
+  /** A config of this epoch, in which the default namespace has this durability. */
+  function durabilityConfig(epoch: number, durability: string) {
+    return parseClusterConfig(
+      `cluster: simulated\nepoch: ${epoch}\nnodes:\n${['n1', 'n2', 'n3']
+        .map((id) => `  - { id: ${id}, host: ${id}.test, port: 7000, dataDir: ./${id} }\n`)
+        .join(
+          '',
+        )}namespaces:\n  - { name: default, strategy: leaderless, partitions: 1, durability: ${durability} }\n`,
+      'next.yaml',
+    );
+  }
+
+  it('with another durability, and the first one again, gives no dot a second time', async () => {
+    const namespaces = '\n  - { name: default, strategy: leaderless, partitions: 1 }\n';
+    const cluster = await SimCluster.start({ seed: 31, namespaces });
+    const dots: string[] = [];
+    const write = async (name: string): Promise<void> => {
+      await cluster.allReachable();
+      const db = await cluster.connect(`writer of ${name}`);
+      // So many that each of the nodes coordinates some.
+      for (const key of Array.from({ length: 12 }, (_, i) => `${name} ${i}`)) {
+        await cluster.settle(db.namespace('default').put(key, key, { write: 'all' }));
+        for (const { dot } of cluster.record('n1', key)!.siblings)
+          dots.push(`${dot.incarnation}:${dot.counter}`);
+      }
+      await cluster.settle(db.close());
+    };
+    await write('epoch 1');
+    for (const [epoch, durability] of [
+      [2, 'buffered'],
+      [3, 'sync'],
+    ] as const) {
+      const config = durabilityConfig(epoch, durability);
+      for (const name of cluster.names) await cluster.stop(name);
+      await cluster.settle(Promise.all(cluster.names.map((name) => cluster.boot(name, { config }))));
+      await write(`epoch ${epoch}`);
+    }
+    expect(dots).toHaveLength(36);
+    expect(new Set(dots).size).toBe(36);
+  });
+
+  it('with another durability begins a life that no crash takes back', async () => {
+    const namespaces = '\n  - { name: default, strategy: leaderless, partitions: 1 }\n';
+    const cluster = await SimCluster.start({ seed: 32, namespaces });
+    const buffered = durabilityConfig(2, 'buffered');
+    for (const name of cluster.names) await cluster.stop(name);
+    await cluster.settle(Promise.all(cluster.names.map((name) => cluster.boot(name, { config: buffered }))));
+    await cluster.allReachable();
+    await cluster.refilled();
+    const db = await cluster.connect('app');
+    await cluster.settle(db.namespace('default').put('k', 'v', { write: 'all' }));
+    cluster.crash('n3', { unsynced: 'lost' });
+    expect(cluster.record('n3', 'k')).toBeUndefined();
+    cluster.world.network.partition('n3', ['n1', 'n2']);
+    await cluster.settle(cluster.boot('n3', { config: durabilityConfig(3, 'sync') }));
+    // It was acknowledged, and is not here: a read must not count this replica before it is.
+    expect(cluster.gauge('n3', 'refilling')).toBe(1);
+  });
+
   it('is taken with a higher epoch, and the incarnation goes on', async () => {
     const cluster = await start(30);
     const before = await incarnations(cluster);

@@ -419,16 +419,17 @@ describe('L14: a write is later than all that it covers', () => {
   it('across a failed batch and a restart with the clock set back', async () => {
     const cluster = await start(43);
     const [n1] = await clients(cluster);
-    // The batch that fails is the one that reserves timestamps; what is given after the storage is back must be below a reservation again.
+    // The batch that fails is the one that reserves timestamps. With the clock set back by then, those given after the storage is back
+    // are of the same millisecond, and must be below a reservation again.
     cluster.world.disk('n1').failWrites('StorageFailed', 1);
     const failed = watch(n1.put('k', 'v'));
     await cluster.simulation.runUntil(() => failed.settled);
+    cluster.world.setClockOffset('n1', -HOUR_MS);
     await cluster.simulation.runUntil(() => cluster.node('n1').status().writesRefused === null);
     await cluster.simulation.runFor(100);
     await cluster.settle(n1.put('before', 'v'));
     const before = highestHlc(cluster.record('n1', 'before')!);
     cluster.crash('n1', { unsynced: 'lost' });
-    cluster.world.setClockOffset('n1', -HOUR_MS);
     await cluster.settle(cluster.boot('n1'));
     await cluster.allReachable();
     const again = await RawClient.open(cluster, 'n1');

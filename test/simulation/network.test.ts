@@ -3,7 +3,7 @@ import type { NodeRuntime } from '../../src/runtime/runtime.js';
 import { CONNECT_TIMEOUT_MS } from '../../src/simulation/network.js';
 import { SimulatedWorld } from '../../src/simulation/world.js';
 import { Peer } from '../contract/network-contract.js';
-import { drain } from './drain.js';
+import { eventLoopTurns } from '../../chaos/event-loop.js';
 
 const ADDRESS = { host: 'anything', port: 7000 };
 const frame = (...bytes: number[]): Uint8Array => Uint8Array.from(bytes);
@@ -22,7 +22,7 @@ describe('a simulated network', () => {
     });
   };
   const make = async (seed: number | string): Promise<void> => {
-    world = new SimulatedWorld({ seed, drain });
+    world = new SimulatedWorld({ seed, turns: eventLoopTurns });
     accepted = [];
     nodeA = world.node('a');
     await listen(world.node('b'));
@@ -91,7 +91,7 @@ describe('a simulated network', () => {
   });
 
   it('partitions a connection that was begun before anybody listened', async () => {
-    world = new SimulatedWorld({ seed: 1, drain });
+    world = new SimulatedWorld({ seed: 1, turns: eventLoopTurns });
     accepted = [];
     const client = connect(world.node('a'));
     await listen(world.node('b'));

@@ -4,7 +4,7 @@ import type { NodeRuntime, Storage } from '../../src/runtime/runtime.js';
 import { LINK_CONDITIONS_DEFAULT, type LinkConditions } from '../../src/simulation/conditions.js';
 import { SimulatedWorld } from '../../src/simulation/world.js';
 import { Peer } from '../contract/network-contract.js';
-import { drain } from './drain.js';
+import { eventLoopTurns } from '../../chaos/event-loop.js';
 
 const ADDRESS = { host: 'anything', port: 7000 };
 const everywhere = (): boolean => true;
@@ -17,7 +17,7 @@ describe('faults of the network', () => {
   let server: Peer;
 
   beforeEach(async () => {
-    world = new SimulatedWorld({ seed: 1, drain });
+    world = new SimulatedWorld({ seed: 1, turns: eventLoopTurns });
     a = world.node('a');
     const accepted: Peer[] = [];
     await world.node('b').network.listen(ADDRESS, (connection) => {
@@ -170,7 +170,11 @@ describe('faults of the network', () => {
     'a change of %s moves the latencies of no other frame',
     async (rate) => {
       const arrivals = async (change: Partial<LinkConditions>): Promise<number[]> => {
-        const other = new SimulatedWorld({ seed: 7, drain, conditions: { latencyMs: [1, 1000] } });
+        const other = new SimulatedWorld({
+          seed: 7,
+          turns: eventLoopTurns,
+          conditions: { latencyMs: [1, 1000] },
+        });
         const peer = new Peer();
         const atMs: number[] = [];
         await other.node('b').network.listen(ADDRESS, () => ({
@@ -211,7 +215,7 @@ describe('faults of a process', () => {
   };
 
   beforeEach(() => {
-    world = new SimulatedWorld({ seed: 1, drain, conditions: { latencyMs: [1, 1] } });
+    world = new SimulatedWorld({ seed: 1, turns: eventLoopTurns, conditions: { latencyMs: [1, 1] } });
     node = world.node('a');
     happened = [];
   });
@@ -328,7 +332,7 @@ describe('faults of a disk', () => {
   let storage: Storage;
 
   const open = async (seed: number): Promise<void> => {
-    world = new SimulatedWorld({ seed, drain });
+    world = new SimulatedWorld({ seed, turns: eventLoopTurns });
     storage = await world.node('n').openStorage('x');
   };
   const write = (key: string, sync = true): Promise<void> => {

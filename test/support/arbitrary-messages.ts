@@ -255,6 +255,7 @@ export const leaderlessMessages: ByType<LeaderlessMessage> = {
     sequence,
     status: fc.constantFrom('found', 'absent', 'corrupt', 'refilling'),
     record: orNull(bytes),
+    life: text,
   }),
   'fetch-page': fc.record({
     type: fc.constant('fetch-page'),

@@ -7,12 +7,8 @@ import type {
   RequestVote,
 } from '../../src/protocol/leader-follower-messages.js';
 import type { Leadership } from '../../src/replication/leader-follower/raft/leadership.js';
-import {
-  Raft,
-  type HardState,
-  type Ready,
-  type Role,
-} from '../../src/replication/leader-follower/raft/raft.js';
+import { Raft } from '../../src/replication/leader-follower/raft/raft.js';
+import type { HardState, Ready, Role } from '../../src/replication/leader-follower/raft/raft-types.js';
 import { RaftLog, type LogPosition } from '../../src/replication/leader-follower/raft/raft-log.js';
 import { SeededRandom } from '../../src/simulation/random.js';
 import { segmentOf, TEXT_SEGMENTS, type TextEntry } from './text-segments.js';

@@ -14,7 +14,7 @@ import type { Effects, Replica, ReplicaEvent, Turn } from '../../src/replication
 import type { NodeRuntime, Storage } from '../../src/runtime/runtime.js';
 import type { SimulatedDisk } from '../../src/simulation/disk.js';
 import { SimulatedWorld } from '../../src/simulation/world.js';
-import { drain } from './sim-cluster.js';
+import { eventLoopTurns } from '../../chaos/event-loop.js';
 
 export type Script = (turn: Turn, effects: Effects) => void;
 
@@ -64,7 +64,7 @@ export class QueueRig {
 
   /** A queue with so many replicas, opened. */
   static async start(replicas: number, onOpen?: QueueRig['onOpen']): Promise<QueueRig> {
-    const world = new SimulatedWorld({ seed: 'queue', drain });
+    const world = new SimulatedWorld({ seed: 'queue', turns: eventLoopTurns });
     const runtime = world.node('n1');
     const rig = new QueueRig(world, runtime, await runtime.openStorage('n1'));
     if (onOpen !== undefined) rig.onOpen = onOpen;

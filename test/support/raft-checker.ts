@@ -11,7 +11,8 @@
  */
 import type { NodeId } from '../../src/core/ids.js';
 import type { LeaderFollowerMessage } from '../../src/protocol/leader-follower-messages.js';
-import type { Raft, Ready } from '../../src/replication/leader-follower/raft/raft.js';
+import type { Raft } from '../../src/replication/leader-follower/raft/raft.js';
+import type { Ready } from '../../src/replication/leader-follower/raft/raft-types.js';
 import { entriesOnDisk, type Replica } from './raft-replica.js';
 import { entriesOf } from './text-segments.js';
 

@@ -7,7 +7,8 @@
  */
 import { nodeId, type NodeId } from '../../src/core/ids.js';
 import type { InstallSnapshot, LeaderFollowerMessage } from '../../src/protocol/leader-follower-messages.js';
-import { Raft, type Outgoing, type Ready } from '../../src/replication/leader-follower/raft/raft.js';
+import { Raft } from '../../src/replication/leader-follower/raft/raft.js';
+import type { Outgoing, Ready } from '../../src/replication/leader-follower/raft/raft-types.js';
 import { RaftLog } from '../../src/replication/leader-follower/raft/raft-log.js';
 import { SeededRandom } from '../../src/simulation/random.js';
 import { RaftChecker } from './raft-checker.js';

@@ -1,7 +1,8 @@
 /** One replica of a `RaftCluster`: its core, its disk, and what is on its way there. */
 import type { NodeId } from '../../src/core/ids.js';
 import type { LeaderFollowerMessage } from '../../src/protocol/leader-follower-messages.js';
-import type { HardState, Raft, Ready } from '../../src/replication/leader-follower/raft/raft.js';
+import type { Raft } from '../../src/replication/leader-follower/raft/raft.js';
+import type { HardState, Ready } from '../../src/replication/leader-follower/raft/raft-types.js';
 import type { LogChange, LogPosition, Segment } from '../../src/replication/leader-follower/raft/raft-log.js';
 import { entriesOf, type TextEntry } from './text-segments.js';
 

@@ -5,7 +5,7 @@ import type {
   AppendEntriesResult,
   LeaderFollowerMessage,
 } from '../../src/protocol/leader-follower-messages.js';
-import type { HardState } from '../../src/replication/leader-follower/raft/raft.js';
+import type { HardState } from '../../src/replication/leader-follower/raft/raft-types.js';
 import type { LogChange } from '../../src/replication/leader-follower/raft/raft-log.js';
 import { entriesOf, type TextEntry } from './text-segments.js';
 

@@ -1,4 +1,5 @@
 /** Scripted nodes, a client runtime and virtual time, put together for one test of the SDK. */
+import { eventLoopTurns } from '../../chaos/event-loop.js';
 import type { ConnectOptions, Database } from '../../src/client/api.js';
 import { connectWith } from '../../src/client/database.js';
 import type { ClusterMap } from '../../src/cluster/cluster-map.js';
@@ -36,8 +37,7 @@ export async function scriptedWorld(
   seed = 1,
   store: NodeStore = new SharedStore(map),
 ): Promise<ScriptedWorld> {
-  const drain = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-  const world = new SimulatedWorld({ seed, drain });
+  const world = new SimulatedWorld({ seed, turns: eventLoopTurns });
   const { simulation, network } = world;
   let stalledMs = 0;
   const client = world.client(CLIENT);

@@ -2,6 +2,7 @@
  * A cluster of three for the tests: `SimulatedCluster` with a config, short names for what tests look at, and
  * methods that run the simulation themselves, because a test is always the one who drives it.
  */
+import { eventLoopTurns } from '../../chaos/event-loop.js';
 import { findNamespace } from '../../src/cluster/cluster-map.js';
 import type { Database } from '../../src/client/api.js';
 import { partitionOfKey } from '../../src/core/hash.js';
@@ -13,8 +14,6 @@ import { SimulatedCluster } from '../../src/simulation/cluster.js';
 import { recordPlace } from '../../src/simulation/copies.js';
 import type { LinkConditions } from '../../src/simulation/conditions.js';
 import { tappedNetwork } from './tapped-network.js';
-
-export const drain = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 const NODES = ['n1', 'n2', 'n3'];
 
@@ -43,7 +42,7 @@ export class SimCluster extends SimulatedCluster {
     const { seed, nodes = NODES, namespaces, conditions, limits, pace, onMessage } = options;
     super({
       seed,
-      drain,
+      turns: eventLoopTurns,
       config: `cluster: simulated\nnodes:\n${nodes
         .map((id) => `  - { id: ${id}, host: ${id}.test, port: 7000, dataDir: ./${id} }\n`)
         .join('')}namespaces:${namespaces ?? NAMESPACES}`,

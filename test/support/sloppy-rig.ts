@@ -4,7 +4,7 @@ import { standInsOf } from '../../src/cluster/placement.js';
 import type { LeaderlessMessage } from '../../src/protocol/leaderless-messages.js';
 import { decodeRecord } from '../../src/protocol/record-codec.js';
 import { RawClient } from './raw-client.js';
-import { SimCluster } from './sim-cluster.js';
+import { SimCluster, type SimClusterOptions } from './sim-cluster.js';
 
 export const FIVE = ['n1', 'n2', 'n3', 'n4', 'n5'];
 
@@ -19,11 +19,16 @@ export interface SloppyRig {
   readonly said: string[];
 }
 
-export async function sloppyRig(seed: number, settings = 'sloppy: true'): Promise<SloppyRig> {
+export async function sloppyRig(
+  seed: number,
+  settings = 'sloppy: true',
+  more: Partial<SimClusterOptions> = {},
+): Promise<SloppyRig> {
   const said: string[] = [];
   const cluster = await SimCluster.start({
     seed,
     nodes: FIVE,
+    ...more,
     namespaces: `\n  - { name: default, strategy: leaderless, partitions: 1, ${settings} }\n`,
     onMessage: (from, to, message) => {
       if (message.type === 'replica') said.push(`${from} ${nameOf(to)} ${message.message.type}`);

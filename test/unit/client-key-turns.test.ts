@@ -1,12 +1,11 @@
+import { eventLoopTurns } from '../../chaos/event-loop.js';
 import { expect, test } from 'vitest';
 import { KeyTurns } from '../../src/client/key-turns.js';
 import { UPDATES_WAITING_PER_KEY_MAX } from '../../src/core/limits.js';
 import { SimulatedWorld } from '../../src/simulation/world.js';
 
-const drain = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
 function setUp() {
-  const world = new SimulatedWorld({ seed: 1, drain });
+  const world = new SimulatedWorld({ seed: 1, turns: eventLoopTurns });
   const runtime = world.client('client');
   const log: string[] = [];
   /** A task that takes 100 ms of virtual time. */

@@ -185,6 +185,32 @@ describe('session guarantees, each on its own', () => {
     expect(broken(...lines)).toEqual(expected);
   });
 
+  it.each<[string, string[]]>([
+    ['what nobody wrote', ['a w x 1', 'b r x 7']],
+    ['what was written to another key', ['a w y 7', 'b r x 7']],
+  ])('a read shows %s: none is kept, and the read is named', (_name, lines) => {
+    expect(broken(...lines)).toEqual(SESSION_GUARANTEES);
+    const operations = history(...lines);
+    const verdict = checkSessionGuarantee(operations, 'monotonic-writes');
+    expect(verdict.reason).toBe('ThinAirRead: a read shows what no write that may have happened wrote');
+    expect(verdict.witness?.operations).toEqual([operations[1]]);
+    expect(verdict.witness?.lines).toEqual(['process b read key x and was shown 7']);
+  });
+
+  it('a read shows what a failed write wrote: none is kept', () => {
+    const operations = [
+      step('write', [0, 1], 7, 7, { process: 1, key: 'x', outcome: 'fail' })(0),
+      step('read', [2, 3], null, 7, { process: 2, key: 'x' })(1),
+    ];
+    for (const guarantee of SESSION_GUARANTEES)
+      expect(checkSessionGuarantee(operations, guarantee).validity).toBe('invalid');
+  });
+
+  it('a read of the initial value that was given is no read of what nobody wrote', () => {
+    for (const guarantee of SESSION_GUARANTEES)
+      expect(checkSessionGuarantee(history('a r x 0'), guarantee, { initial: 0 }).validity).toBe('valid');
+  });
+
   it('lists of siblings are judged by what writes had seen', () => {
     const operations = [
       step('write', [0, 1], 'a', 'a', { process: 1 })(0),

@@ -105,7 +105,7 @@ describe('what is refused, with its line', () => {
     [
       'an unknown workload',
       changed('name: siblings', 'name: sibling'),
-      'x.yaml:7: workload.name: "sibling" is none of siblings, register, counter, set, list-append, bank, photos (did you mean siblings?)',
+      'x.yaml:7: workload.name: "sibling" is none of siblings, register, cas-register, counter, set, list-append, bank, photos (did you mean siblings?)',
     ],
     [
       'a namespace that is none',
@@ -118,6 +118,21 @@ describe('what is refused, with its line', () => {
       'x.yaml:7: workload.namespace: the workload counter is for conflict: counter, and data has siblings',
     ],
     [
+      'a workload that needs a leader',
+      changed('name: siblings', 'name: cas-register'),
+      'x.yaml:7: workload.namespace: the workload cas-register is for strategy: leader-follower, and data has siblings',
+    ],
+    [
+      'a read mode where there is no leader',
+      changed('namespace: data }', 'namespace: data, read: session }'),
+      'x.yaml:7: workload.read: session is for strategy: leader-follower, and data has strategy: leaderless',
+    ],
+    [
+      'an acknowledgement where there is no leader',
+      changed('namespace: data }', 'namespace: data, ack: all }'),
+      'x.yaml:7: workload.ack: ack is for strategy: leader-follower, and data has strategy: leaderless',
+    ],
+    [
       'photos without the namespaces of their store',
       changed('name: siblings', 'name: photos'),
       'x.yaml:5: cluster.namespaces: the workload photos is for namespaces photos, features, users; there is no photos, no features, no users',
@@ -125,7 +140,7 @@ describe('what is refused, with its line', () => {
     [
       'what the cluster config refuses',
       changed('strategy: leaderless', 'strategy: leaderles'),
-      'x.yaml:6: cluster.namespaces.0: namespace data: strategy must be leaderless, not "leaderles" (did you mean leaderless?)',
+      'x.yaml:6: cluster.namespaces.0: namespace data: strategy must be leaderless or leader-follower, not "leaderles" (did you mean leaderless?)',
     ],
     [
       'a check that is asked for twice',

@@ -1,8 +1,10 @@
 /** The file of a failure: what goes in comes out, and what is none is refused with a reason. */
 import { describe, expect, it } from 'vitest';
+import { loadAllExperiments } from '../../chaos/experiments/library.js';
 import { failedCheck } from '../../chaos/run/failed-check.js';
 import { decodeFailure, encodeFailure, type Failure } from '../../chaos/run/failure-file.js';
 import type { CheckResult } from '../../chaos/run/checks.js';
+import { planRun } from '../../chaos/run/plan.js';
 import { smallExperiment } from '../support/experiments.js';
 
 const FAILURE: Failure = {
@@ -19,27 +21,7 @@ const FAILURE: Failure = {
     operations: [
       { id: 3, atMs: 0.125, client: 1, f: 'read', key: 'k1', value: null },
       { id: 4, atMs: 1, client: 0, f: 'write', key: 'k1', value: 'v4', blind: true },
-      {
-        id: 9,
-        atMs: 2,
-        client: 3,
-        f: 'txn',
-        value: [
-          ['append', 'k1', 5],
-          ['r', 'k2', null],
-        ],
-      },
-      {
-        id: 10,
-        atMs: 3,
-        client: 3,
-        f: 'transfer',
-        value: new Map<string, number | string | ReadonlyMap<string, boolean>>([
-          ['from', 1],
-          ['__proto__', 'a key as any other'],
-          ['inner', new Map([['deep', true]])],
-        ]),
-      },
+      { id: 9, atMs: 2, client: 3, f: 'delete', key: 'k2', value: null },
     ],
   },
   drawn: { faults: 12, operations: 1_000 },
@@ -63,9 +45,17 @@ const planOf = (json: Json): { faults: Json[]; operations: Json[] } =>
   json['plan'] as { faults: Json[]; operations: Json[] };
 
 describe('a failure file', () => {
-  it('brings back what was written, maps among the values too', () => {
+  it('brings back what was written', () => {
     expect(decodeFailure(encodeFailure(FAILURE), 'f.json')).toEqual(FAILURE);
   });
+
+  it.each(loadAllExperiments().map((experiment) => [experiment.name, experiment] as const))(
+    'brings back what a seed draws for %s, maps among the values too',
+    (_name, experiment) => {
+      const failure = { ...FAILURE, experiment, plan: planRun(experiment, 1) };
+      expect(decodeFailure(encodeFailure(failure), 'f.json')).toEqual(failure);
+    },
+  );
 
   it('says first what people look for, and the long plan last', () => {
     const keys = Object.keys(JSON.parse(encodeFailure(FAILURE)) as Json);
@@ -96,17 +86,77 @@ describe('a failure file', () => {
     [
       'a fault of a node that is none',
       edited((json) => (planOf(json).faults[0] = { fault: 'pause', node: 'n7', atMs: 1, forMs: 1 })),
-      'f.json is no failure file: its experiment has no node n7',
+      'f.json is no failure file: plan.faults.0: there is no node n7 (they are n1, n2, n3)',
     ],
     [
       'an operation of a client that is none',
       edited((json) => planOf(json).operations.forEach((one) => (one['client'] = 4))),
-      'f.json is no failure file: its experiment has no client beyond 3',
+      'f.json is no failure file: plan.operations.0.client: there is no client beyond 3',
     ],
     [
       'an operation before the run',
       edited((json) => planOf(json).operations.forEach((one) => (one['atMs'] = -1))),
       'f.json is no failure file: plan.operations.0.atMs: ',
+    ],
+    [
+      'an operation after the run',
+      edited((json) => planOf(json).operations.forEach((one) => (one['atMs'] = 20_001))),
+      'plan.operations.0.atMs: it begins at 20001, after durationMs 20000',
+    ],
+    [
+      'an operation that its workload does not have',
+      edited((json) => (planOf(json).operations[1]!['f'] = 'wriet')),
+      'f.json is no failure file: plan.operations.1.f: "wriet" is none of read, write, delete, update (did you mean write?)',
+    ],
+    [
+      'a write of what is no text',
+      edited((json) => (planOf(json).operations[1]!['value'] = 7)),
+      'f.json is no failure file: plan.operations.1.value: expected string, received number',
+    ],
+    [
+      'an operation without a key',
+      edited((json) => delete planOf(json).operations[0]!['key']),
+      'f.json is no failure file: plan.operations.0.key: is missing',
+    ],
+    [
+      'an operation on a key that nobody reads in the end',
+      edited((json) => (planOf(json).operations[0]!['key'] = 'k5')),
+      'plan.operations.0.key: there is no key k5 (they are k0, k1, k2, k3, k4 ...)',
+    ],
+    [
+      'one operation twice',
+      edited((json) => (planOf(json).operations[2]!['id'] = 4)),
+      "plan.operations.2.id: 4 is another operation's too",
+    ],
+    [
+      'operations that are not in the order of time',
+      edited((json) => planOf(json).operations.reverse()),
+      'plan.operations.1.atMs: 1 is earlier than the 2 of the one before it',
+    ],
+    [
+      'faults that are not in the order of time',
+      edited((json) => planOf(json).faults.reverse()),
+      'plan.faults.1.atMs: 1.5 is earlier than the 2 of the one before it',
+    ],
+    [
+      'a fault with a field that it does not have',
+      edited((json) => (planOf(json).faults[0]!['rate'] = 0.5)),
+      'f.json is no failure file: plan.faults.0.rate: there is no such field',
+    ],
+    [
+      'a fault after the run',
+      edited((json) => planOf(json).faults.forEach((one) => (one['atMs'] = 20_001))),
+      'plan.faults.0: it begins at 20001, after durationMs 20000',
+    ],
+    [
+      'a plan with a field of no meaning',
+      edited((json) => ((planOf(json) as unknown as Json)['operation'] = [])),
+      'f.json is no failure file: plan.operation: there is no such field',
+    ],
+    [
+      'a seed that is a text',
+      edited((json) => (json['seed'] = '42')),
+      'f.json is no failure file: seed: expected number, received string',
     ],
     [
       'an experiment that is none',

@@ -1,69 +1,27 @@
 /** What a replica takes from greetings that come late, twice, or in another order than they were sent. */
 import { describe, expect, it } from 'vitest';
-import { groupId, incarnationId, namespaceName, nodeId, type NodeId } from '../../src/core/ids.js';
+import { incarnationId, nodeId } from '../../src/core/ids.js';
 import type { VersionVector } from '../../src/core/version-vector.js';
-import type { CompareLeaves, LeaderlessMessage } from '../../src/protocol/leaderless-messages.js';
-import { Floor } from '../../src/replication/leaderless/floor.js';
-import type { GroupMembers } from '../../src/replication/leaderless/group-members.js';
+import type { CompareLeaves } from '../../src/protocol/leaderless-messages.js';
 import { LocalRecords } from '../../src/replication/leaderless/local-records.js';
 import type { PeerCalls } from '../../src/replication/leaderless/peer-calls.js';
 import { PullRounds } from '../../src/replication/leaderless/pull-rounds.js';
 import type { RecordRepair } from '../../src/replication/leaderless/record-repair.js';
 import { HashTree, LEAVES_PER_BRANCH } from '../../src/replication/shared/hash-tree.js';
-import type { Effects, Turn } from '../../src/replication/strategy.js';
-import { testMap } from '../support/scripted-node.js';
+import { floorRig } from '../support/floor-rig.js';
 
 const [A, B] = [nodeId('n1'), nodeId('n2')];
-
-/** A floor of one of two replicas, and a step of it; `minted` is how many dots it has given. */
-function replica(self: NodeId, peer: NodeId) {
-  const namespace = testMap(2).namespaces[0];
-  if (namespace?.strategy !== 'leaderless') throw new Error('the map has a leaderless namespace');
-  const group = groupId(namespaceName('photos'), 0);
-  const replicas = [self, peer];
-  const members: GroupMembers = {
-    group,
-    self,
-    partition: 0,
-    namespace,
-    replicas,
-    peers: [peer],
-    standIns: [],
-  };
-  const state = { minted: 0, nowMs: 1_000 };
-  const sent: LeaderlessMessage[] = [];
-  const own = incarnationId(`${self}.x`);
-  const turn = {
-    get monotonicMs() {
-      return state.nowMs;
-    },
-    wallMs: 1_000,
-    random: { text: () => `life-of-${self}` },
-    writesRefused: null,
-    read: () => undefined,
-    reachable: () => true,
-    mayMint: (incarnation: string) => incarnation === own,
-    lastMinted: () => ({ incarnation: own, counter: state.minted }),
-  } as unknown as Turn;
-  const effects = {
-    put: () => undefined,
-    count: () => undefined,
-    log: () => undefined,
-    setTimer: () => undefined,
-    send: (_to: NodeId, message: LeaderlessMessage) => sent.push(message),
-  } as unknown as Effects;
-  const floor = new Floor(members, 'store', 1_000);
-  floor.open(turn, effects);
-  return { floor, turn, effects, state, sent, own };
-}
 
 const root = new Uint8Array(8);
 
 describe('a greeting that comes a second time', () => {
   it('opens no round once its peer has told more: its root is older than what is known by now', () => {
-    const a = replica(A, B);
-    const b = replica(B, A);
-    const greet = () => a.floor.greeting(B, root, a.turn);
+    const a = floorRig(A, [B]);
+    const b = floorRig(B, [A]);
+    const greet = () => {
+      a.floor.stepped(a.turn, a.effects);
+      return a.floor.greeting(B, root, a.turn);
+    };
     const take = (message: ReturnType<typeof greet>): VersionVector | undefined =>
       b.floor.hear(A, message, b.turn, b.effects)?.absorbed;
     a.state.minted = 1;
@@ -75,16 +33,16 @@ describe('a greeting that comes a second time', () => {
     a.state.minted = 2;
     expect(take(greet())).toEqual([[a.own, 2]]);
     expect(take(short)).toBeUndefined();
-    expect(b.floor.seenBy(A, b.turn)).toEqual([[a.own, 2]]);
+    expect(b.floor.toldBy(A).absorbed).toEqual([[a.own, 2]]);
   });
 });
 
 describe('an offer that comes a second time', () => {
   it('says nothing of leaves that were asked for after it', () => {
-    const b = replica(B, A);
+    const b = floorRig(B, [A]);
     b.floor.completed(
       A,
-      { life: 'a', absorbed: [], refilling: false, known: true, remembers: false },
+      { life: 'a', absorbed: [], refilling: false, known: true, remembers: false, lives: 0 },
       b.turn,
       b.effects,
     );
@@ -96,7 +54,7 @@ describe('an offer that comes a second time', () => {
     const minted: VersionVector = [[incarnationId('n1.x'), 5]];
     rounds.begin(
       A,
-      { life: 'a', absorbed: minted, refilling: false, known: true, remembers: false },
+      { life: 'a', absorbed: minted, refilling: false, known: true, remembers: false, lives: 0 },
       b.turn,
       b.effects,
     );

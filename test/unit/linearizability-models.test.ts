@@ -136,7 +136,20 @@ describe('the other models', () => {
       'valid',
     ],
     ['mutex', 'two holders', [op('acquire', null, 0, 1, 1), op('acquire', null, 2, 3, 2)], 'invalid'],
-    ['mutex', 'released by another', [op('acquire', null, 0, 1, 1), op('release', null, 2, 3, 2)], 'invalid'],
+    ['mutex', 'released by another', [op('acquire', null, 0, 1, 1), op('release', null, 2, 3, 2)], 'valid'],
+    ['mutex', 'released while it is free', [op('release', null, 0, 1, 1)], 'invalid'],
+    [
+      'mutex',
+      'released twice',
+      [op('acquire', null, 0, 1, 1), op('release', null, 2, 3, 1), op('release', null, 4, 5, 2)],
+      'invalid',
+    ],
+    [
+      'mutex',
+      'released for a client that never heard that it had it',
+      [op('acquire', null, 0, undefined, 1), op('release', null, 1, 2, 2), op('acquire', null, 3, 4, 3)],
+      'valid',
+    ],
     [
       'bank',
       'opening balances follow from the first read',

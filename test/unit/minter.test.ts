@@ -6,7 +6,7 @@ import type { Dot } from '../../src/core/version-vector.js';
 import { Minter, type Incarnations } from '../../src/node/minter.js';
 import type { Storage } from '../../src/runtime/runtime.js';
 import { SimulatedWorld } from '../../src/simulation/world.js';
-import { drain } from '../support/sim-cluster.js';
+import { eventLoopTurns } from '../../chaos/event-loop.js';
 
 const GROUP = groupId(namespaceName('photos'), 0);
 const OTHER = groupId(namespaceName('photos'), 1);
@@ -22,7 +22,7 @@ describe('Minter', () => {
   let storage: Storage;
 
   beforeEach(() => {
-    world = new SimulatedWorld({ seed: 1, drain });
+    world = new SimulatedWorld({ seed: 1, turns: eventLoopTurns });
     storage = world.disk('n1').open();
   });
 
@@ -107,6 +107,28 @@ describe('Minter', () => {
     expect((await mint(again)).dots[0]?.counter).toBe(1 + COUNTERS_RESERVED);
     restart();
     expect((await mint(open(incarnations(3)))).dots).toEqual([{ incarnation: 'n1.s3', counter: 1 }]);
+  });
+
+  it('repeats nothing when the durability of a group is changed and set back', async () => {
+    const dots: Dot[] = [];
+    for (const durability of ['sync', 'buffered', 'sync', 'buffered', 'sync'] as const) {
+      const minter = new Minter(incarnations(1));
+      minter.open(GROUP, durability, storage);
+      // Two blocks: what is kept of the other incarnation outlives more than one reservation.
+      dots.push(...(await mint(minter, GROUP, COUNTERS_RESERVED + 1)).dots);
+      restart();
+    }
+    const names = dots.map(({ incarnation, counter }) => `${incarnation}:${counter}`);
+    expect(new Set(names).size).toBe(names.length);
+    expect(new Set(dots.map(({ incarnation }) => incarnation)).size).toBe(2);
+  });
+
+  it('has used its incarnations also where a group was minted in under the other one', async () => {
+    await mint(open());
+    restart();
+    const minter = new Minter(incarnations(1));
+    minter.open(GROUP, 'buffered', storage);
+    expect(minter.unused).toBe(false);
   });
 
   it('knows whether its incarnations were ever used', async () => {

@@ -15,9 +15,10 @@ function compiled({ file }: PlantedBug): string {
 const BUGS = PLANTED_BUGS.map((bug) => [bug.name, bug] as const);
 
 describe('the registry', () => {
-  it('has at least ten bugs of leaderless replication, each with a name of its own', () => {
+  it('has at least ten bugs of each strategy, each with a name of its own', () => {
     const names = PLANTED_BUGS.map(({ name }) => name);
-    expect(names.length).toBeGreaterThanOrEqual(10);
+    for (const strategy of ['leaderless', 'leader-follower'])
+      expect(PLANTED_BUGS.filter((bug) => bug.strategy === strategy).length).toBeGreaterThanOrEqual(10);
     expect(new Set(names).size).toBe(names.length);
     for (const name of names) expect(name).toMatch(/^[a-z]+(-[a-z]+)*$/);
   });

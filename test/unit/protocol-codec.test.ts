@@ -11,7 +11,7 @@ import {
   FRAME_VALUES_MAX,
 } from '../../src/core/limits.js';
 import { decodeFrame, encodeFrame, encodeFrames } from '../../src/protocol/codec.js';
-import type { Message } from '../../src/protocol/messages.js';
+import { PROTOCOL_VERSION, type Message } from '../../src/protocol/messages.js';
 import {
   leaderFollowerMessages,
   leaderlessMessages,
@@ -288,9 +288,9 @@ describe('malformed frames', () => {
     ['an unknown error code', [[3, ['NoSuchCode', '', 0, 0, null]]]],
     ['an error code from the prototype', [[3, ['toString', '', 0, 0, null]]]],
     ['an unknown outcome', [[3, ['Timeout', '', 2, 0, null, null]]]],
-    ['an unknown role', [[1, 2, 'c', 2, 'id', '', 0, '']]],
+    ['an unknown role', [[1, PROTOCOL_VERSION, 'c', 2, 'id', '', 0, '']]],
     ['a hello without a version', [[1]]],
-    ['a hello that is too short', [[1, 2, 'c', 0, 'id', '', 0]]],
+    ['a hello that is too short', [[1, PROTOCOL_VERSION, 'c', 0, 'id', '', 0]]],
     ['a port beyond 65535', [[2, 1, 'c', 'n', ['c', 1, 'h', [['n', 'h', 70_000, 'z', 1]], [], []]]]],
     ['a negative weight', [[2, 1, 'c', 'n', ['c', 1, 'h', [['n', 'h', 1, 'z', -1]], [], []]]]],
     ['a placement of numbers', [[2, 1, 'c', 'n', [...map.slice(0, 5), [[[1]]]]]]],
@@ -341,9 +341,10 @@ describe('malformed frames', () => {
 
 describe('a hello of another version', () => {
   it('is read as far as its version, whatever follows', () => {
+    const other = PROTOCOL_VERSION + 1;
     for (const rest of [[], ['cluster'], [7, 'x', [[2]], null, 5]]) {
-      expect(plain(decodeFrame(frameOfValue([[1, 3, ...rest]])))).toEqual([
-        expect.objectContaining({ type: 'hello', protocol: 3 }),
+      expect(plain(decodeFrame(frameOfValue([[1, other, ...rest]])))).toEqual([
+        expect.objectContaining({ type: 'hello', protocol: other }),
       ]);
     }
   });

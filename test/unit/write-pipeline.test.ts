@@ -5,7 +5,7 @@ import { WritePipeline, type WriteKind } from '../../src/node/write-pipeline.js'
 import type { Storage, Timers } from '../../src/runtime/runtime.js';
 import type { SimulatedDisk } from '../../src/simulation/disk.js';
 import { SimulatedWorld } from '../../src/simulation/world.js';
-import { drain } from '../support/sim-cluster.js';
+import { eventLoopTurns } from '../../chaos/event-loop.js';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -20,7 +20,7 @@ describe('WritePipeline', () => {
   let timersRunning: number;
 
   beforeEach(() => {
-    world = new SimulatedWorld({ seed: 1, drain });
+    world = new SimulatedWorld({ seed: 1, turns: eventLoopTurns });
     disk = world.disk('n1');
     batches = [];
     released = [];

@@ -4,7 +4,8 @@
  *
  * A guarantee says which writes a read must know of besides the one it shows. Those of the same key then came before the shown one, in an
  * order of each key's writes that everybody agrees on and that keeps each process's own order of writing it. The guarantee holds if such an
- * order exists: if these edges make no cycle, and no read that must know of a write shows the initial value.
+ * order exists: if these edges make no cycle, and no read that must know of a write shows the initial value. A read of what nobody wrote
+ * is in no order, and breaks all four.
  *
  *     read your writes     the last own write of the key
  *     monotonic reads      what the process read of the key before
@@ -19,7 +20,7 @@ import { ledgersOf } from '../promises/key-ledger.js';
 import { checkSessionReads } from '../promises/session-reads.js';
 import { CHECK_BUDGET_DEFAULT, type Verdict } from '../verdict.js';
 import type { ConsistencyOptions } from './causal.js';
-import { cycleWitness, tellNode } from './cycle-witness.js';
+import { cycleWitness, tellNode, thinAirVerdict } from './cycle-witness.js';
 import { OrderGraph, OVERWRITTEN, READS_FROM, SESSION } from './order-graph.js';
 import {
   INITIAL,
@@ -52,6 +53,8 @@ export function checkSessionGuarantee(
   }
   const history = registerHistoryOf(operations, options);
   if ('validity' in history) return history;
+  const thinAir = thinAirVerdict(history);
+  if (thinAir !== undefined) return thinAir;
   const budget = options.budget ?? CHECK_BUDGET_DEFAULT;
   if (history.nodes.length * history.chains.length > budget.stepsMax)
     return { validity: 'unknown', reason: `operations times processes exceed ${budget.stepsMax} steps` };

@@ -55,7 +55,7 @@ export function bankModel(operations: readonly Operation[], options: ModelOption
     step: (operation) => bankStep(operation, names, vault),
     commutes: false,
     stateFollowsFromSteps: false,
-    observed: (_required, pending) => pending,
+    seenUntil: () => () => Infinity,
     unsettled: undefined,
     // A state is a new list and its text.
     stepCost: 4,

@@ -13,6 +13,7 @@ import { CHECK_BUDGET_DEFAULT, worstOf, type CheckBudget, type Verdict } from '.
 import { showValue, type Model, type ModelName, type ModelOptions } from './model.js';
 import { assertSpoken, modelOf } from './models.js';
 import { planOf } from './plan.js';
+import { elementsNamed } from './set-element-model.js';
 import { searchOrder, type Meter, type SearchResult } from './search.js';
 import { argueTexts } from './text-witness.js';
 import { findTextContradiction } from './texts.js';
@@ -24,6 +25,9 @@ export interface LinearizabilityOptions extends ModelOptions {
   readonly initial?: Value;
   readonly budget?: CheckBudget;
 }
+
+/** The searches of a set's elements, each alone, get one in so many steps. */
+const ELEMENTS_SHARE = 4;
 
 /** The verdict over all keys: of the first that is not linearizable, else of the first that nobody can tell. */
 export function checkLinearizable(
@@ -76,8 +80,41 @@ function checkObject(
     if (contradiction !== undefined)
       return argumentVerdict(argueTexts(contradiction), operations, options, meter.bytesMax);
   }
+  if (options.model === 'set') {
+    const refuted = refutedElement(operations, options, meter);
+    if (refuted !== undefined) return refuted;
+  }
   const model = modelOf(options.model, operations, options);
   return searchVerdict(search(model, operations, meter), operations, options, meter.bytesMax);
+}
+
+/**
+ * The verdict on a set of which one element alone has no order; undefined where each has one, or nobody can tell. Of a set that
+ * only grows the search of the whole is as quick.
+ */
+function refutedElement(
+  operations: readonly Operation[],
+  options: LinearizabilityOptions,
+  meter: Meter,
+): Verdict | undefined {
+  const elements = elementsNamed(operations);
+  if (elements.length < 2 || operations.every(({ f, outcome }) => f !== 'remove' || outcome === 'fail'))
+    return undefined;
+  // All elements together may take a part of the budget, the search of the whole has the rest.
+  const share = Math.floor(meter.stepsLeft / ELEMENTS_SHARE);
+  let left = share;
+  for (const element of elements) {
+    if (left < operations.length) break;
+    const spending: Meter = { stepsLeft: left - operations.length, bytesMax: meter.bytesMax };
+    const alone = { ...options, element };
+    const result = search(modelOf('set', operations, alone), operations, spending);
+    left = spending.stepsLeft;
+    if (result.outcome !== 'not-linearizable') continue;
+    const verdict = searchVerdict(result, operations, alone, meter.bytesMax);
+    return { ...verdict, reason: `${verdict.reason}, for what it says of ${showValue(element)}` };
+  }
+  meter.stepsLeft -= share - Math.max(0, left);
+  return undefined;
 }
 
 function search(model: Model, operations: readonly Operation[], meter: Meter): SearchResult {

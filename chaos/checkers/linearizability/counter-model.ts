@@ -5,7 +5,15 @@
  * show what is there. Where all are upwards, one that leads beyond the read does not help it.
  */
 import type { Operation } from '../../history/history.js';
-import { malformed, wholeNumber, type Model, type ModelOptions, type State, type Step } from './model.js';
+import {
+  lastCompletion,
+  malformed,
+  wholeNumber,
+  type Model,
+  type ModelOptions,
+  type State,
+  type Step,
+} from './model.js';
 
 export const COUNTER_OPERATIONS = ['add', 'increment', 'decrement', 'read'] as const;
 
@@ -28,7 +36,10 @@ export function counterModel(operations: readonly Operation[], options: ModelOpt
     helps: (before, after, next) =>
       next.needs !== undefined && next.needs !== before && (!upwards || after <= next.needs),
     ...(upwards ? { outgrown: (state: State, needed: State) => state > needed } : {}),
-    observed: (required, pending) => (required.some((step) => step.observes) ? pending : []),
+    seenUntil: (required) => {
+      const last = lastCompletion(required.filter((step) => step.observes));
+      return () => last;
+    },
     unsettled: undefined,
     show: String,
   };

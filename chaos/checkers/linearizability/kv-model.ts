@@ -1,7 +1,7 @@
 /**
  * One key of a store of texts: `put` and `write`, `append`, `get` and `read`. Absent is the empty text. States are the texts.
  *
- * Appends do not commute, so nothing is claimed of what a pending step must stand before. `observed`: every read between a
+ * Appends do not commute, so nothing is claimed of what a pending step must stand before. `seenUntil`: every read between a
  * pending put of v and the next put starts with v, and every read between a pending append of x and the next put contains x;
  * where no read does, there are no reads between, and the step can be left out.
  */
@@ -28,7 +28,7 @@ export function kvModel(operations: readonly Operation[], options: ModelOptions)
     ...(grows
       ? { outgrown: (state: State, needed: State) => !(needed as string).startsWith(state as string) }
       : {}),
-    observed,
+    seenUntil,
     unsettled: undefined,
     show: (state) => showValue(state as string),
   };
@@ -62,11 +62,23 @@ export function textOf(value: Value): string {
   return value === null ? '' : String(identityOf(value));
 }
 
-function observed(required: readonly Step[], pending: readonly Step[]): readonly Step[] {
-  if (pending.length === 0) return pending;
-  const shown = [...new Set(required.filter((step) => step.observes).map((step) => step.kind.slice(1)))];
-  return pending.filter((step) => {
-    const text = step.kind.slice(1);
-    return shown.some((read) => (step.kind.startsWith('a') ? read.includes(text) : read.startsWith(text)));
-  });
+function seenUntil(required: readonly Step[]): (step: Step) => number {
+  const shown = new Map<string, number>();
+  for (const { observes, kind, operation } of required) {
+    if (!observes) continue;
+    const text = kind.slice(1);
+    shown.set(text, Math.max(shown.get(text) ?? -Infinity, operation.completedAt));
+  }
+  const until = new Map<string, number>();
+  return ({ kind }) => {
+    let last = until.get(kind);
+    if (last !== undefined) return last;
+    last = -Infinity;
+    const text = kind.slice(1);
+    for (const [read, at] of shown) {
+      if (kind.startsWith('a') ? read.includes(text) : read.startsWith(text)) last = Math.max(last, at);
+    }
+    until.set(kind, last);
+    return last;
+  };
 }

@@ -24,6 +24,8 @@ export interface ModelOptions {
   readonly failedCasObserves?: boolean;
   /** A read of nil: nothing was there, or nobody knows what was there. Default `absent`. */
   readonly nilReads?: 'absent' | 'unknown';
+  /** Of a set: judge this element alone (`set-element-model.ts`). */
+  readonly element?: Value;
 }
 
 export interface Step {
@@ -55,8 +57,11 @@ export interface Model {
   readonly helps?: (before: State, after: State, next: Step) => boolean;
   /** Whether no steps at all lead from `state` to one that accepts an observation that needs `needed`. Of objects that only grow. */
   readonly outgrown?: (state: State, needed: State) => boolean;
-  /** The pending steps that may matter: one whose effect nobody saw can be left out. */
-  readonly observed: (steps: readonly Step[], pending: readonly Step[]) => readonly Step[];
+  /**
+   * Of each pending step, when the last required step completes that may see its effect; -Infinity where none may. What holds of a history
+   * holds of what is left of it: once all those steps are made, the pending one can be left out of any order of the rest. Equal for steps of one kind.
+   */
+  readonly seenUntil: (required: readonly Step[], pending: readonly Step[]) => (step: Step) => number;
   /** The same object with nothing known of what it held before; undefined where the model has no such state. */
   readonly unsettled: State | undefined;
   readonly show: (state: State) => string;
@@ -128,4 +133,9 @@ export function wholeNumber(operation: Operation, value: Value | undefined, miss
   if ((value === null || value === undefined) && missing !== undefined) return missing;
   if (typeof value === 'number' && Number.isSafeInteger(value)) return value;
   throw malformed(operation, `${showValue(value ?? null)} is not a whole number below 2^53`);
+}
+
+/** For `seenUntil`: the last completion of those. */
+export function lastCompletion(steps: readonly Step[]): number {
+  return steps.reduce((last, { operation }) => Math.max(last, operation.completedAt), -Infinity);
 }

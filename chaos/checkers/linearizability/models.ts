@@ -8,6 +8,7 @@ import { KV_OPERATIONS, kvModel } from './kv-model.js';
 import type { Model, ModelName, ModelOptions } from './model.js';
 import { MUTEX_OPERATIONS, mutexModel } from './mutex-model.js';
 import { CAS_REGISTER_OPERATIONS, REGISTER_OPERATIONS, registerModel } from './register-model.js';
+import { setElementModel } from './set-element-model.js';
 import { SET_OPERATIONS, setModel } from './set-model.js';
 
 const OPERATIONS: Readonly<Record<ModelName, readonly string[]>> = {
@@ -44,7 +45,9 @@ export function modelOf(name: ModelName, operations: readonly Operation[], optio
     case 'counter':
       return counterModel(operations, options);
     case 'set':
-      return setModel(operations, options);
+      return options.element === undefined
+        ? setModel(operations, options)
+        : setElementModel(options.element, options);
     case 'mutex':
       return mutexModel();
     case 'bank':

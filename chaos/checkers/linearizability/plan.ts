@@ -13,6 +13,8 @@ export interface Plan {
   readonly required: readonly Step[];
   /** Classes of steps of one kind, each by invocation. */
   readonly pending: readonly (readonly Step[])[];
+  /** Of the first of each class: the last completion of a required step that may see its effect. */
+  readonly until: ReadonlyMap<Step, number>;
 }
 
 export function planOf(model: Model, operations: readonly Operation[]): Plan {
@@ -23,13 +25,20 @@ export function planOf(model: Model, operations: readonly Operation[]): Plan {
     if (step === undefined) continue;
     (operation.outcome === 'info' ? pending : required).push(step);
   }
+  const seenUntil = model.seenUntil(required, pending);
   const classes = new Map<string, Step[]>();
-  for (const step of byInvocation(model.observed(required, pending))) {
+  const until = new Map<Step, number>();
+  for (const step of byInvocation(pending)) {
+    const last = seenUntil(step);
+    if (last < step.operation.invokedAt) continue;
     const alike = classes.get(step.kind);
-    if (alike === undefined) classes.set(step.kind, [step]);
-    else alike.push(step);
+    if (alike !== undefined) alike.push(step);
+    else {
+      classes.set(step.kind, [step]);
+      until.set(step, last);
+    }
   }
-  return { required: byInvocation(required), pending: [...classes.values()] };
+  return { required: byInvocation(required), pending: [...classes.values()], until };
 }
 
 function byInvocation(steps: readonly Step[]): Step[] {

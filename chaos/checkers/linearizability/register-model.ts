@@ -6,7 +6,7 @@
  * - `helps`: let a pending write (or cas) p lead from s to s', and o come right after it. If s accepts o as well, o is a write,
  *   after which p is as if it had not been; or an observation that holds in both, before which p can as well not
  *   have been yet. So p need be tried only before an o that s refuses and s' accepts.
- * - `observed`: between a pending write of v and the next change of state, all observations are of v. Where no read shows v and no
+ * - `seenUntil`: between a pending write of v and the next change of state, all observations are of v. Where no read shows v and no
  *   cas starts from it there are none, and leaving the write out changes nothing for the others. Not so beside a failed
  *   cas that observes: any other value pleases it.
  */
@@ -34,7 +34,7 @@ export function registerModel(options: ModelOptions): Model {
     commutes: false,
     stateFollowsFromSteps: false,
     helps: (before, after, next) => next.apply(before) === undefined && next.apply(after) !== undefined,
-    observed,
+    seenUntil,
     unsettled: UNSETTLED,
     show: (state) => (state === UNSETTLED ? 'an unknown value' : showValue(values.value(state as number))),
   };
@@ -72,16 +72,21 @@ function fromTo(operation: Operation, values: Numbering): [number, number] {
   return [values.of(from ?? null), values.of(to ?? null)];
 }
 
-function observed(required: readonly Step[], pending: readonly Step[]): readonly Step[] {
-  if (required.some((step) => step.kind.startsWith('f'))) return pending;
-  let kept = pending;
-  for (;;) {
-    // Leaving out a pending cas may leave nobody who looks for its `from`.
-    const looked = new Set([...required, ...kept].map((step) => lookedFor(step.kind)));
-    const next = kept.filter((step) => looked.has(leftBehind(step.kind)));
-    if (next.length === kept.length) return kept;
-    kept = next;
-  }
+function seenUntil(required: readonly Step[], pending: readonly Step[]): (step: Step) => number {
+  if (required.some((step) => step.kind.startsWith('f'))) return () => Infinity;
+  const looked = new Map<string, number>();
+  const note = (kind: string, until: number): boolean => {
+    const value = lookedFor(kind);
+    if (value === undefined || until <= (looked.get(value) ?? -Infinity)) return false;
+    looked.set(value, until);
+    return true;
+  };
+  for (const { kind, operation } of required) note(kind, operation.completedAt);
+  const until = (kind: string): number => looked.get(leftBehind(kind)) ?? -Infinity;
+  // A pending cas looks for its `from` as long as somebody looks for what it leaves.
+  const kinds = [...new Set(pending.map(({ kind }) => kind))];
+  while (kinds.filter((kind) => note(kind, until(kind))).length > 0);
+  return ({ kind }) => until(kind);
 }
 
 /** The value that a step of this kind needs to find. */

@@ -69,9 +69,15 @@ class Search {
   private requiredMade = 0;
   private readonly made: Int32Array;
   private readonly used: Int32Array;
+  /** Per pending class, the last completion of a step that may see its effect. */
+  private readonly until: readonly number[];
   private hash = 0;
   private readonly memo = new Configurations();
   private readonly entry: Int32Array;
+  /** Scratch of `remember`: the pending classes that were used and still matter. */
+  private readonly spent: Int32Array;
+  /** What is used of each class, but for those that no longer matter: then 0. */
+  private readonly uses: Int32Array;
   private readonly stateNumbers = new Map<State, number>();
   private stateBytes = 0;
   private readonly frames: Frame[] = [];
@@ -108,6 +114,9 @@ class Search {
     this.made = new Int32Array((n >> 5) + 1);
     this.used = new Int32Array(plan.pending.length);
     this.entry = new Int32Array(3 + this.used.length + this.made.length);
+    this.spent = new Int32Array(this.used.length);
+    this.uses = new Int32Array(this.used.length);
+    this.until = plan.pending.map((alike) => plan.until.get(alike[0]!) ?? Infinity);
     this.bestState = model.initial;
   }
 
@@ -182,7 +191,8 @@ class Search {
     const heads: number[] = [];
     for (let alike = 0; alike < this.pending.length; alike++) {
       const head = this.pending[alike]![this.used[alike]!];
-      if (head === undefined || head.operation.invokedAt > deadline) continue;
+      if (head === undefined || head.operation.invokedAt > deadline || this.until[alike]! < deadline)
+        continue;
       const after = head.apply(state);
       if (after === undefined) refused.push(head);
       else if (after !== state && firstOfKind[kinds[n + alike]!] === -1) heads.push(alike);
@@ -276,7 +286,7 @@ class Search {
       this.requiredMade++;
       this.hash ^= mix(choice + 1);
     } else {
-      this.hash ^= mix(-(choice + Math.imul(++this.used[choice - n]!, 0x9e3779b1)));
+      this.used[choice - n]!++;
     }
   }
 
@@ -289,26 +299,50 @@ class Search {
       this.requiredMade--;
       this.hash ^= mix(choice + 1);
     } else {
-      this.hash ^= mix(-(choice + Math.imul(this.used[choice - n]!--, 0x9e3779b1)));
+      this.used[choice - n]!--;
     }
     if (this.trailLength < this.bestShared) this.bestShared = this.trailLength;
   }
 
-  /** False if the search was here before, in this very configuration. */
+  /** False if the search was here before, having spent no more of what is pending. */
   private remember(state: State): boolean {
-    const number = this.model.stateFollowsFromSteps ? 0 : this.numberOf(state);
-    const { entry, made, used } = this;
+    const { entry, made, used, memo, uses, spent } = this;
     // The first open invocation is the lowest step not made: all words before its own are full.
     const from = this.open.first >> 5;
     const until = this.highest[this.trailLength]! >> 5;
-    let length = 3;
-    entry[1] = number;
+    let [length, hash, classes] = [3, this.hash, 0];
+    if (this.model.stateFollowsFromSteps) {
+      entry[1] = 0;
+      for (let alike = 0; alike < used.length; alike++) {
+        entry[length++] = used[alike]!;
+        hash ^= mix(Math.imul(used[alike]!, 0x9e3779b1) - alike);
+      }
+    } else {
+      const number = this.numberOf(state);
+      entry[1] = number;
+      hash ^= mix(number ^ 0x5bd1e995);
+      const deadline = this.required[this.firstToComplete()]!.operation.completedAt;
+      for (let alike = 0; alike < used.length; alike++) {
+        const matters = used[alike]! > 0 && this.until[alike]! >= deadline;
+        uses[alike] = matters ? used[alike]! : 0;
+        if (matters) spent[classes++] = alike;
+      }
+    }
+    const bits = length;
     entry[2] = from;
-    for (let alike = 0; alike < used.length; alike++) entry[length++] = used[alike]!;
     for (let word = from; word <= until; word++) entry[length++] = made[word]!;
-    while (length > 3 + used.length && entry[length - 1] === 0) length--;
+    while (length > bits && entry[length - 1] === 0) length--;
     entry[0] = length;
-    return this.memo.add(entry, length, this.hash ^ mix(number ^ 0x5bd1e995));
+    const isNew = memo.add(entry, length, hash, spent, classes, uses);
+    this.meter.stepsLeft -= memo.compared >> 2;
+    return isNew;
+  }
+
+  /** The step that completes first of those not made. */
+  private firstToComplete(): number {
+    let node = this.open.first;
+    while (node < this.required.length) node = this.open.next[node]!;
+    return node - this.required.length;
   }
 
   private numberOf(state: State): number {
@@ -327,7 +361,7 @@ class Search {
     if (this.meter.stepsLeft < 0) return 'steps';
     const { memo } = this;
     const bytes =
-      (memo.mustGrow(this.entry.length) ? memo.bytesIfGrown : memo.bytes) +
+      (memo.mustGrow(this.entry.length, this.used.length) ? memo.bytesIfGrown : memo.bytes) +
       this.stateBytes +
       (this.model.heldBytes?.() ?? 0) +
       BYTES_PER_FRAME * this.frames.length +
@@ -343,9 +377,7 @@ class Search {
     this.bestShared = this.trailLength;
     this.bestMade = this.requiredMade;
     this.bestState = state;
-    let node = this.open.first;
-    while (node < this.required.length) node = this.open.next[node]!;
-    this.bestBlocked = node - this.required.length;
+    this.bestBlocked = this.firstToComplete();
   }
 
   private found(state: State): SearchResult {

@@ -34,7 +34,7 @@ export function setModel(operations: readonly Operation[], options: ModelOptions
     ...(addsOnly
       ? { outgrown: (state: State, needed: State) => ((state as bigint) & ~(needed as bigint)) !== 0n }
       : {}),
-    observed: (required, pending) => observed(required, pending),
+    seenUntil,
     unsettled: undefined,
     show: (state) => showValue(elementsOf(state as bigint, elements)),
   };
@@ -78,18 +78,20 @@ function elementsOf(state: bigint, elements: Numbering): Value[] {
   return held;
 }
 
-/** A pending addition of what no read has, or a pending removal of what every read has, helps nobody. */
-function observed(required: readonly Step[], pending: readonly Step[]): readonly Step[] {
-  if (pending.length === 0) return pending;
-  let some = 0n;
-  let every = -1n;
-  for (const step of required) {
-    if (step.needs === undefined) continue;
-    some |= step.needs as bigint;
-    every &= step.needs as bigint;
+/** A pending addition is seen by reads that have the element, a pending removal by those that have it not. */
+function seenUntil(required: readonly Step[], pending: readonly Step[]): (step: Step) => number {
+  const until = new Map<string, number>();
+  const unknown = new Map(pending.map(({ kind }) => [kind, 1n << BigInt(kind.slice(1))]));
+  const reads = required.filter((step) => step.needs !== undefined);
+  for (const { needs, operation } of reads.toSorted(
+    (a, b) => b.operation.completedAt - a.operation.completedAt,
+  )) {
+    for (const [kind, bit] of unknown) {
+      if (kind.startsWith('a') !== (((needs as bigint) & bit) !== 0n)) continue;
+      until.set(kind, operation.completedAt);
+      unknown.delete(kind);
+    }
+    if (unknown.size === 0) break;
   }
-  return pending.filter((step) => {
-    const bit = 1n << BigInt(step.kind.slice(1));
-    return step.kind.startsWith('a') ? (some & bit) !== 0n : (every & bit) === 0n;
-  });
+  return ({ kind }) => until.get(kind) ?? -Infinity;
 }

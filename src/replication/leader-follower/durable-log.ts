@@ -7,13 +7,14 @@
  * `#mustBeOnDisk` marks the last write of the first kind, `#lastWrite` the last of all.
  */
 import type { NodeId } from '../../core/ids.js';
-import { encodeHardState, type StoredHardState } from '../../protocol/hard-state-codec.js';
+import { encodeHardState, encodeLogBase, type StoredHardState } from '../../protocol/hard-state-codec.js';
 import type { LeaderFollowerMessage } from '../../protocol/leader-follower-messages.js';
 import { logKey } from '../../protocol/log-codec.js';
 import type { Effects, Turn, WriteMark } from '../strategy.js';
-import { HARD_STATE_KEY } from './opening.js';
-import type { HardState, Ready } from './raft/raft.js';
-import type { LogChange, LogMark } from './raft/raft-log.js';
+import { HARD_STATE_KEY, LOG_BASE_KEY } from './opening.js';
+import type { HardState, Ready } from './raft/raft-types.js';
+import type { LogChange, LogMark, RaftLog } from './raft/raft-log.js';
+import { COMPACT_SEGMENTS_MAX, COMPACT_TO, HELD_MAX } from './tuning.js';
 
 export class DurableLog {
   #hard: StoredHardState;
@@ -99,4 +100,24 @@ function stored(
 function putChange(change: LogChange, effects: Effects): void {
   if (change.type === 'put') effects.put(logKey(change.segment.first), change.segment.bytes);
   else effects.delete(logKey(change.first));
+}
+
+/**
+ * Cuts a log that has outgrown its bytes. What is not applied stays, and what follows `neededFrom`, where a follower is being sent the
+ * state that it continues, unless that makes the log grow far beyond them.
+ */
+export function trimLog(
+  log: RaftLog,
+  bytesMax: number,
+  applied: number,
+  neededFrom: number,
+  effects: Effects,
+): void {
+  if (log.bytes <= bytesMax) return;
+  const index = log.bytes < bytesMax * HELD_MAX ? Math.min(applied, neededFrom) : applied;
+  const gone = log.compact(index, bytesMax * COMPACT_TO, COMPACT_SEGMENTS_MAX);
+  if (gone.length === 0) return;
+  for (const first of gone) effects.deleteLazily(logKey(first));
+  effects.putLazily(LOG_BASE_KEY, encodeLogBase(log.base));
+  effects.count('log_compactions');
 }

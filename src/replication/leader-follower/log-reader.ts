@@ -4,7 +4,7 @@ import { SCAN_PAGE_ENTRIES_MAX } from '../../core/limits.js';
 import { logKey, LOG_KEYS } from '../../protocol/log-codec.js';
 import type { Effects } from '../strategy.js';
 import type { Scanned } from './opening.js';
-import type { FetchWanted } from './raft/leadership.js';
+import type { FetchWanted } from './raft/raft-types.js';
 import type { RaftLog, Segment } from './raft/raft-log.js';
 import { STORED_SEGMENTS } from './stored-segments.js';
 

@@ -20,27 +20,21 @@ import type { ClientOperation, ReadLag } from '../../protocol/messages.js';
 import type { Effects, ReplicaEvent, Turn } from '../strategy.js';
 import { Applier } from './applier.js';
 import { CLEAN, Cleaner } from './cleaner.js';
-import { DurableLog } from './durable-log.js';
+import { DurableLog, trimLog } from './durable-log.js';
 import type { GroupFacts } from './group-facts.js';
 import { JOIN, joinAnswer, Joining, type Joined } from './joining.js';
 import { FETCH, LogReader } from './log-reader.js';
 import { LOG_BASE_KEY, type Opened, type Scanned } from './opening.js';
 import type { Leadership } from './raft/leadership.js';
-import { Raft, type Role } from './raft/raft.js';
+import { newRaft } from './new-raft.js';
+import type { Raft } from './raft/raft.js';
 import type { RaftLog } from './raft/raft-log.js';
 import { notLeader, READ, Reads, type ReadHost } from './reads.js';
 import { SnapshotReceiver } from './snapshot-receiver.js';
 import { SNAPSHOT, SnapshotSender } from './snapshot-sender.js';
 import type { ApplyResult, StateMachine } from './state-machine.js';
-import { segmentsOf, STORED_SEGMENTS } from './stored-segments.js';
-import {
-  COMPACT_SEGMENTS_MAX,
-  COMPACT_TO,
-  ELECTION_MS,
-  HEARTBEATS_PER_ELECTION,
-  LOG_CACHE_BYTES,
-  SWEEP_MS,
-} from './tuning.js';
+import { segmentsOf } from './stored-segments.js';
+import { ELECTION_MS, LOG_CACHE_BYTES, SWEEP_MS } from './tuning.js';
 import { BALANCE, EXPIRE, Upkeep } from './upkeep.js';
 import { Writes } from './writes.js';
 
@@ -89,9 +83,10 @@ export class OpenGroup implements ReadHost {
     this.#reads = new Reads(facts, this);
     this.#logReader = new LogReader(log);
     this.#upkeep = new Upkeep(facts);
-    this.#raft = this.#newRaft(opened, electionMs, turn);
+    this.#raft = newRaft(facts, opened, electionMs, turn);
     this.#sender = new SnapshotSender({
       term: () => this.#raft.term,
+      lifeOf: (peer) => this.#raft.leadership?.follower(peer)?.life,
       ended: (peer, index, nowMs) => this.#raft.snapshotEnded(peer, index, nowMs),
       damaged: (what) => this.damaged(what),
     });
@@ -322,8 +317,7 @@ export class OpenGroup implements ReadHost {
       });
       return;
     }
-    this.#raft.formed();
-    if (this.#facts.replicas[0] === this.#facts.self) this.#raft.campaignSoon();
+    this.#raft.formed(this.#facts.replicas[0] === this.#facts.self);
   }
 
   /** The leader has admitted a replica that was still asking: it is a member, and whatever it is told now it is so no less. */
@@ -461,14 +455,9 @@ export class OpenGroup implements ReadHost {
   }
 
   #trimLog(effects: Effects): void {
-    this.#log.forget(this.#state.appliedIndex, LOG_CACHE_BYTES);
-    const { logBytes } = this.#facts.namespace;
-    if (this.#log.bytes <= logBytes) return;
-    const gone = this.#log.compact(this.#state.appliedIndex, logBytes * COMPACT_TO, COMPACT_SEGMENTS_MAX);
-    if (gone.length === 0) return;
-    for (const first of gone) effects.deleteLazily(logKey(first));
-    effects.putLazily(LOG_BASE_KEY, encodeLogBase(this.#log.base));
-    effects.count('log_compactions');
+    const { appliedIndex } = this.#state;
+    this.#log.forget(appliedIndex, LOG_CACHE_BYTES);
+    trimLog(this.#log, this.#facts.namespace.logBytes, appliedIndex, this.#sender.logNeededFrom, effects);
   }
 
   #armTimers(turn: Turn, effects: Effects): void {
@@ -481,32 +470,6 @@ export class OpenGroup implements ReadHost {
     this.#sweeping = true;
     effects.setTimer(SWEEP, SWEEP_MS);
   }
-
-  #newRaft({ hard, log, state }: Opened, electionMs: number, turn: Turn): Raft {
-    const { self, replicas, peers, namespace } = this.#facts;
-    const { term, votedFor, standing, life } = hard;
-    const raft = new Raft(
-      {
-        self,
-        voters: replicas,
-        learners: [],
-        electionMs,
-        heartbeatMs: electionMs / HEARTBEATS_PER_ELECTION,
-        clockBoundMs: namespace.clockBoundMs,
-        codec: STORED_SEGMENTS,
-        random: turn.random,
-      },
-      {
-        hard: { term, votedFor, standing: standing === 'member' ? 'member' : 'joining' },
-        log,
-        commit: state.appliedIndex,
-        life,
-      },
-      turn.monotonicMs,
-    );
-    for (const peer of peers) if (!turn.reachable(peer)) raft.peerDown(peer, turn.monotonicMs);
-    return raft;
-  }
 }
 
 function unsupported(operation: ClientOperation, { namespace, group }: GroupFacts): TrefoilError {
@@ -516,5 +479,3 @@ function unsupported(operation: ClientOperation, { namespace, group }: GroupFact
     `${operation.type} needs conflict: counter or set, and ${namespace.name} is leader-follower: use update, which is atomic there`,
   );
 }
-
-export type { Role };

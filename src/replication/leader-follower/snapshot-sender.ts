@@ -41,6 +41,8 @@ interface Sending {
 
 export interface SnapshotHost {
   term(): number;
+  /** The life in which a follower answers, as far as is known. */
+  lifeOf(peer: NodeId): number | undefined;
   /** The follower has the state up to `index`; null: it was given up. */
   ended(peer: NodeId, index: number | null, nowMs: number): void;
   damaged(what: string): void;
@@ -56,6 +58,11 @@ export class SnapshotSender {
 
   get size(): number {
     return this.#sending.size;
+  }
+
+  /** What follows must stay in the log, or the follower that gets a snapshot would need another after it; Infinity for none. */
+  get logNeededFrom(): number {
+    return Math.min(...[...this.#sending.values()].map(({ index }) => index));
   }
 
   /** Begins a snapshot of the state as it is after this step, which has been flushed. */
@@ -113,6 +120,7 @@ export class SnapshotSender {
   result(from: NodeId, message: InstallSnapshotResult, turn: Turn, effects: Effects): void {
     const sending = this.#sending.get(from);
     if (sending?.snapshot !== message.snapshot || message.term !== this.#host.term()) return;
+    if (message.life !== (this.#host.lifeOf(from) ?? message.life)) return;
     sending.heardMs = turn.monotonicMs;
     if (message.status === 'installed') return this.#giveUp(from, sending.index, turn, effects);
     // The answer to an earlier copy of this piece changes nothing.

@@ -226,11 +226,12 @@ export class AntiEntropy {
     const local = this.#records.read(turn, key);
     if (local === 'corrupt') this.#repair.begin(key, turn, effects);
     if (local === 'corrupt' || !this.#isLife(life, turn)) {
-      effects.send(peer, { type: 'fetch-result', sequence, status: 'corrupt', record: null });
+      const now = this.#floor.life;
+      effects.send(peer, { type: 'fetch-result', sequence, status: 'corrupt', record: null, life: now });
       return;
     }
     const status = local === null ? 'absent' : 'found';
-    effects.send(peer, { type: 'fetch-result', sequence, status, record: local });
+    effects.send(peer, { type: 'fetch-result', sequence, status, record: local, life });
   }
 
   #readOfferChunk(peer: NodeId, effects: Effects): void {

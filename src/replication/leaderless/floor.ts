@@ -33,9 +33,10 @@ import { decodeFloor, encodeFloor, type StoredFloor } from '../../protocol/floor
 import type { CompareRoot } from '../../protocol/leaderless-messages.js';
 import { digestBytes } from '../shared/hash-tree.js';
 import type { Effects, Turn } from '../strategy.js';
+import { DurableVector } from './durable-vector.js';
 import { witnessesNeeded, type GroupMembers } from './group-members.js';
 import { sameBytes } from './same-bytes.js';
-import { ORPHANS_AFTER_MS } from './tuning.js';
+import { NEW_CLUSTER_WAIT_MS, ORPHANS_AFTER_MS } from './tuning.js';
 
 const FLOOR = 'f/floor';
 const NO_STAMP = new Uint8Array(8);
@@ -61,6 +62,8 @@ export interface RoundTerms {
   readonly known: boolean;
   /** The peer has heard an earlier life of this replica. */
   readonly remembers: boolean;
+  /** `Floor.lives` when the round began. */
+  readonly lives: number;
 }
 
 export class Floor {
@@ -74,11 +77,17 @@ export class Floor {
   /** Own incarnations of earlier lives, met in records, that no vector names. */
   readonly #orphans = new Set<IncarnationId>();
   #lifeBeganMs = 0;
+  #lives = 0;
+  /** The peers that were pulled from since all lives of the group are as they are now. */
+  readonly #pulledSince = new Set<NodeId>();
   #prunable: VersionVector = EMPTY_VECTOR;
-  // What the state and the minter add up to, and its stamp, until one of them changes.
+  // What the state and the minter add up to, until one of them changes.
   #own: VersionEntry = [incarnationId(''), 0];
   #absorbed: VersionVector = EMPTY_VECTOR;
-  #stamp: Uint8Array | undefined;
+  /** What of it may be told: a crash takes back the rest within the same life. */
+  readonly #durable = new DurableVector();
+  #stamped: VersionVector | undefined;
+  #stamp: Uint8Array = NO_STAMP;
 
   constructor(members: GroupMembers, store: string, retryAgeMs: number) {
     this.#members = members;
@@ -96,7 +105,7 @@ export class Floor {
     else {
       const met = last?.met ?? [];
       const refilling = this.#members.peers.length > 0;
-      this.#begin({ refilling, fresh: refilling && stored === undefined, met }, turn, effects);
+      this.#begin({ refilling, unsure: false, fresh: refilling && stored === undefined, met }, turn, effects);
     }
     this.noteIncarnation(turn, effects);
   }
@@ -104,7 +113,8 @@ export class Floor {
   /** A record was lost: what was claimed of the whole group no longer holds. Its key is repaired by itself. */
   beginLife(turn: Turn, effects: Effects): void {
     const { refilling, met } = this.#state;
-    this.#begin({ refilling, fresh: false, met }, turn, effects);
+    const unsure = !refilling && this.#members.peers.length > 0;
+    this.#begin({ refilling, unsure, fresh: false, met }, turn, effects);
     this.noteIncarnation(turn, effects);
   }
 
@@ -115,6 +125,19 @@ export class Floor {
   /** Records may be missing here: this replica counts in no read. */
   get refilling(): boolean {
     return this.#state.refilling;
+  }
+
+  /**
+   * Whether this life knows enough to ignore what was superseded and forgotten long ago. Replicas in an unbroken life send nothing
+   * such; stand-ins may.
+   */
+  get knowsOld(): boolean {
+    return !this.#state.refilling && !this.#state.unsure;
+  }
+
+  /** Rises when a life begins in the group, as far as this replica hears of it. What was noted of all before it may be lost. */
+  get lives(): number {
+    return this.#lives;
   }
 
   get entries(): number {
@@ -153,10 +176,10 @@ export class Floor {
     return cut;
   }
 
-  /** Whether this replica's vector, or that of a peer that tells no less, explains what a record of theirs leaves out. */
-  seenBy(replica: NodeId, turn: Turn): VersionVector {
-    if (replica === this.#members.self) return this.absorbed(turn);
-    return this.#told.get(replica)?.absorbed ?? EMPTY_VECTOR;
+  /** What explains what a record of a peer leaves out, in an answer of the life in which it was told. */
+  toldBy(peer: NodeId): { readonly life: string; readonly absorbed: VersionVector } {
+    const { life = '', absorbed = EMPTY_VECTOR } = this.#told.get(peer) ?? {};
+    return { life, absorbed };
   }
 
   // --- Pruning -------------------------------------------------------------------------------------
@@ -183,9 +206,17 @@ export class Floor {
 
   // --- What replicas tell each other ---------------------------------------------------------------
 
-  /** The comparison that opens a round: the root, and what the peer has not heard yet. */
+  /** To be called at the end of each step. */
+  stepped(turn: Turn, effects: Effects): void {
+    this.#durable.note(this.absorbed(turn), effects);
+  }
+
+  /**
+   * The comparison that opens a round: the root, and what the peer has not heard yet. The root may be newer than the vector:
+   * this replica only ever learns more.
+   */
   greeting(peer: NodeId, root: Uint8Array, turn: Turn): CompareRoot {
-    const absorbed = this.absorbed(turn);
+    const absorbed = this.#durable.current(turn);
     const stamp = this.#stampOf(absorbed);
     const heard = this.#heard.get(peer);
     const told = this.#told.get(peer);
@@ -206,18 +237,21 @@ export class Floor {
   hear(peer: NodeId, message: CompareRoot, turn: Turn, effects: Effects): RoundTerms | undefined {
     const { life, stamp, refilling, remembers, heardLife, heardStamp } = message;
     this.#meet(peer, life, refilling, effects);
+    if (remembers && this.#state.fresh) this.#notFresh(effects);
     this.#heard.set(peer, { life: heardLife, stamp: heardStamp });
     const before = this.#told.get(peer);
     const same = before?.life === life;
     // What was to be forgotten was measured by what the peer had absorbed in a life that is over.
     if (before !== undefined && !same) this.#prunable = EMPTY_VECTOR;
+    if (!same) this.#lifeBegan();
     // Within a life a peer absorbs ever more: an older vector claims less, never too much.
     const absorbed = message.absorbed ?? (same ? before.absorbed : undefined);
     const kept = message.absorbed === null && same ? before.stamp : stamp;
     this.#told.set(peer, { life, stamp: kept, refilling, absorbed, atMs: turn.monotonicMs });
     // A greeting that was overtaken has an older root than the vector that is known by now: one would be claimed for the other.
     if (absorbed === undefined || !sameBytes(kept, stamp)) return undefined;
-    return { life, absorbed, refilling, remembers, known: heardLife === this.#state.life };
+    const known = heardLife === this.#state.life;
+    return { life, absorbed, refilling, remembers, known, lives: this.#lives };
   }
 
   /** Whether the peer may have forgotten something on the word of an earlier life of this replica. */
@@ -232,17 +266,18 @@ export class Floor {
     const sources = terms.refilling ? before.sources : withName(before.sources, peer);
     const knownBy = terms.known ? withName(before.knownBy, peer) : before.knownBy;
     const { peers } = this.#members;
-    const fresh = before.fresh && !terms.remembers;
+    const { fresh } = before;
     const newTo = fresh && terms.known ? withName(before.newTo, peer) : before.newTo;
     const filled =
       sources.length >= witnessesNeeded(this.#members) ||
       pulled.length >= peers.length ||
-      // Whoever may lack something that this store held would remember it: it was never more than it is.
-      (fresh && newTo.length + 1 >= quorumSize('quorum', peers.length + 1));
+      (fresh && this.#isNew(newTo, turn));
     const refilling = before.refilling && !filled;
-    this.#state = { ...before, pulled, sources, knownBy, fresh, newTo, refilling };
+    const unsure = before.unsure && !filled;
+    this.#state = { ...before, pulled, sources, knownBy, newTo, refilling, unsure };
     const absorbed = bounded(before.absorbed, join(before.absorbed, terms.absorbed));
     this.#keep(absorbed, before, effects);
+    if (terms.lives === this.#lives) this.#pulledSince.add(peer);
     this.#claimOrphans(turn, effects);
     if (before.refilling && !refilling) {
       effects.count('refills_completed');
@@ -273,6 +308,25 @@ export class Floor {
     this.#keep(this.#withEnded(ended.map(incarnationId)), before, effects);
   }
 
+  /**
+   * Whether the cluster is new, so that there is nothing to bring back: a majority remembers no earlier life of this replica, nor
+   * does anyone else that can be reached. Others that lost their disks too remember nothing, so one that is only slow to be reached
+   * is waited for. One that stays away cannot be told from one that has never been there.
+   */
+  #isNew(newTo: readonly string[], turn: Turn): boolean {
+    const { peers } = this.#members;
+    if (newTo.length >= peers.length) return true;
+    if (newTo.length + 1 < quorumSize('quorum', peers.length + 1)) return false;
+    if (turn.monotonicMs - this.#lifeBeganMs < NEW_CLUSTER_WAIT_MS) return false;
+    return peers.every((peer) => newTo.includes(peer) || !turn.reachable(peer));
+  }
+
+  /** Somebody remembers an earlier life: the store was not new, it was lost. */
+  #notFresh(effects: Effects): void {
+    this.#state = { ...this.#state, fresh: false };
+    effects.put(FLOOR, encodeFloor(this.#state));
+  }
+
   #metLife(peer: NodeId): string | undefined {
     return this.#state.met.find(([name]) => name === peer)?.[1];
   }
@@ -286,24 +340,37 @@ export class Floor {
     effects.put(FLOOR, encodeFloor(this.#state));
   }
 
-  #begin(kept: Pick<StoredFloor, 'refilling' | 'fresh' | 'met'>, turn: Turn, effects: Effects): void {
+  #begin(
+    kept: Pick<StoredFloor, 'refilling' | 'unsure' | 'fresh' | 'met'>,
+    turn: Turn,
+    effects: Effects,
+  ): void {
     const again = this.#state.life !== '';
     this.#state = { ...newState(this.#store, turn.random.text(8)), ...kept };
     this.#prunable = EMPTY_VECTOR;
     this.#lifeBeganMs = turn.monotonicMs;
+    this.#lifeBegan();
+    this.#durable.reset();
+    this.#stamped = undefined;
     this.#changed();
     if (again) effects.count('lives_begun');
     effects.put(FLOOR, encodeFloor(this.#state));
   }
 
+  #lifeBegan(): void {
+    this.#lives++;
+    this.#pulledSince.clear();
+  }
+
   /**
    * The dots of incarnations from before a life began: whatever there is of them, some other replica holds, and all of
-   * them have been pulled from. Not at once, so that nothing is on its way any more; and never where stand-ins may keep writes
-   * that no replica holds.
+   * them have been pulled from while none of them lost anything: else one that was pulled from early may have got them since
+   * from one that then lost its disk. Not at once, so that nothing is on its way any more; and never where stand-ins may
+   * keep writes that no replica holds.
    */
   #claimOrphans(turn: Turn, effects: Effects): void {
     const { peers, self, namespace } = this.#members;
-    if (namespace.sloppy || this.#state.pulled.length < peers.length) return;
+    if (namespace.sloppy || this.#pulledSince.size < peers.length) return;
     if (turn.monotonicMs - this.#lifeBeganMs < ORPHANS_AFTER_MS) return;
     const vectors = [this.#state.absorbed, ...[...this.#told.values()].map((told) => told.absorbed ?? [])];
     const named = vectors.flatMap((vector) => vector.map(([incarnation]) => incarnation));
@@ -330,11 +397,11 @@ export class Floor {
     const same =
       sameVector(absorbed, before.absorbed) &&
       now.refilling === before.refilling &&
+      now.unsure === before.unsure &&
       now.own === before.own &&
       now.pulled === before.pulled &&
       now.sources === before.sources &&
       now.knownBy === before.knownBy &&
-      now.fresh === before.fresh &&
       now.newTo === before.newTo;
     if (same) return;
     this.#changed();
@@ -344,18 +411,20 @@ export class Floor {
   #changed(): void {
     const { absorbed } = this.#state;
     this.#absorbed = this.#own[1] > 0 ? join(absorbed, [this.#own]) : absorbed;
-    this.#stamp = undefined;
   }
 
   #stampOf(absorbed: VersionVector): Uint8Array {
-    this.#stamp ??= digestBytes(hashText(JSON.stringify([this.#state.life, absorbed])));
+    if (this.#stamped !== absorbed) {
+      this.#stamp = digestBytes(hashText(JSON.stringify([this.#state.life, absorbed])));
+      this.#stamped = absorbed;
+    }
     return this.#stamp;
   }
 }
 
 function newState(store: string, life: string): StoredFloor {
   const nobody = { own: [], pulled: [], sources: [], knownBy: [], newTo: [], met: [] };
-  return { store, life, refilling: false, fresh: false, absorbed: [], ...nobody };
+  return { store, life, refilling: false, unsure: false, fresh: false, absorbed: [], ...nobody };
 }
 
 function withName(names: readonly string[], name: string): readonly string[] {

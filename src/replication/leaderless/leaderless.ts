@@ -101,6 +101,7 @@ class LeaderlessReplica implements Replica {
     this.#hints.open(effects);
     this.#antiEntropy.open(turn, effects);
     this.#pruning.open(turn, effects);
+    this.#floor.stepped(turn, effects);
   }
 
   step(event: ReplicaEvent, turn: Turn, effects: Effects): void {
@@ -138,6 +139,7 @@ class LeaderlessReplica implements Replica {
       default:
         unreachable(event);
     }
+    this.#floor.stepped(turn, effects);
     this.#armSweep(effects);
     this.#armSpeculation(turn, effects);
   }
@@ -220,8 +222,11 @@ class LeaderlessReplica implements Replica {
   }
 
   #store(from: NodeId, { sequence, key, record }: Store, turn: Turn, effects: Effects): void {
-    const { namespace, partition } = this.#members;
-    const ours = turn.writesRefused === null && partitionOfKey(key, namespace.partitions) === partition;
+    const { namespace, partition, peers } = this.#members;
+    // What a stand-in keeps may be older than what all homes have forgotten. It keeps it until it is taken.
+    const early = !peers.includes(from) && !this.#floor.knowsOld;
+    const mayTake = turn.writesRefused === null && !early;
+    const ours = mayTake && partitionOfKey(key, namespace.partitions) === partition;
     const absorbed = ours ? this.#records.absorb(turn, effects, key, record) : 'unusable';
     if (absorbed === 'corrupt') this.#repair.begin(key, turn, effects);
     const status = absorbed === 'corrupt' ? 'corrupt' : absorbed === 'unusable' ? 'refused' : 'stored';
@@ -234,7 +239,7 @@ class LeaderlessReplica implements Replica {
     const held = local === null ? 'absent' : local === 'corrupt' ? 'corrupt' : 'found';
     const status = held !== 'corrupt' && this.#floor.refilling ? 'refilling' : held;
     const record = local === 'corrupt' ? null : local;
-    effects.send(from, { type: 'fetch-result', sequence, status, record });
+    effects.send(from, { type: 'fetch-result', sequence, status, record, life: this.#floor.life });
   }
 
   #timer(timer: string, turn: Turn, effects: Effects): void {

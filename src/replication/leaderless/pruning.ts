@@ -7,7 +7,8 @@
  * A retry that another coordinator applied has a dot of its own, and what hides it is the memory of the operation. So that memory
  * goes only when every dot that may be such a twin has been absorbed by all as well. Ages are told by this node's monotonic
  * clock; the wall clock is asked too, and never alone. Ticks fall on multiples of the interval by the wall clock, so that replicas
- * prune together and their trees differ for moments only. Nothing is scanned where nothing can go.
+ * prune together and their trees differ for moments only. Nothing is scanned where nothing can go. When a life begins anywhere in
+ * the group, the looks begin anew.
  */
 import { encodeRecord } from '../../protocol/record-codec.js';
 import {
@@ -42,6 +43,8 @@ export class Pruning {
   #candidate: { readonly floor: VersionVector; readonly sinceMs: number } | undefined;
   /** What was below the floor for long enough, and all that had been minted anywhere by then. */
   #ripe: { readonly floor: VersionVector; readonly cut: VersionVector } | undefined;
+  /** `Floor.lives` at the last tick. */
+  #lives = 0;
   /** The last complete pass: what was prunable, and records that it left although they hold something to remove. */
   #swept: VersionVector = EMPTY_VECTOR;
   #left = 0;
@@ -72,6 +75,12 @@ export class Pruning {
   timer(timer: string, turn: Turn, effects: Effects): void {
     if (timer === PRUNE_CHUNK) return this.#readChunk(effects);
     this.open(turn, effects);
+    if (this.#lives !== this.#floor.lives) {
+      // The cut may name dots that were lost with a disk, and that nobody will ever absorb.
+      this.#lives = this.#floor.lives;
+      this.#candidate = undefined;
+      this.#ripe = undefined;
+    }
     const floor = this.#floor.floor(turn);
     this.#ripen(floor, turn);
     const ripe = this.#ripe;

@@ -44,11 +44,6 @@ export class ReadAnswers {
     this.#answers.set(replica, { record, bytes });
   }
 
-  /** The replicas that told what they hold. */
-  get tellers(): NodeId[] {
-    return [...this.#answers].filter(([, answer]) => typeof answer !== 'string').map(([replica]) => replica);
-  }
-
   /** How many replicas could not tell because they are refilling. */
   get refilling(): number {
     return [...this.#answers.values()].filter((answer) => answer === 'refilling').length;

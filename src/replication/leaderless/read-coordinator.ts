@@ -11,7 +11,7 @@
 import { TrefoilError } from '../../core/errors.js';
 import type { NodeId } from '../../core/ids.js';
 import { contextBound, highestHlc } from '../../core/record.js';
-import { dominates, join, type VersionVector } from '../../core/version-vector.js';
+import { dominates, EMPTY_VECTOR, join, type VersionVector } from '../../core/version-vector.js';
 import { decodeContext, encodeContext } from '../../protocol/context-codec.js';
 import type { FetchResult } from '../../protocol/leaderless-messages.js';
 import type { GetOperation } from '../../protocol/messages.js';
@@ -53,11 +53,13 @@ interface OpenRead {
   readonly answers: ReadAnswers;
   /** Of the local answer: whoever is told of it, or brought it, may hear so only when it is on disk here. */
   local: WriteMark;
+  /** The replicas that were asked. */
+  readonly asked: Set<NodeId>;
   /**
-   * The replicas that were asked, each with what it was known to have absorbed by then. What it has absorbed since says
-   * nothing of its answer, which may be older.
+   * What those that answered were known to have absorbed when they were asked. What they have absorbed since says nothing of
+   * an answer that may be older, and what they had absorbed in an earlier life nothing of one given in this.
    */
-  readonly asked: Map<NodeId, VersionVector>;
+  seen: VersionVector;
   /** The questions that await an answer, by whom they were put to. */
   readonly waiting: Map<NodeId, number>;
   replied: boolean;
@@ -121,14 +123,16 @@ export class ReadCoordinator {
       atLeast: atLeast === null ? [] : contextBound(decodeContext(key, atLeast)),
       answers: new ReadAnswers(),
       local: 0,
-      asked: new Map([[this.#members.self, this.#floor.absorbed(turn)]]),
+      asked: new Set([this.#members.self]),
+      seen: EMPTY_VECTOR,
       waiting: new Map(),
       replied: false,
     };
     const local = this.#records.read(turn, key);
     read.local = effects.mark();
     if (local === 'corrupt') this.#repair.begin(key, turn, effects);
-    read.answers.add(this.#members.self, this.#floor.refilling ? 'refilling' : local);
+    const told = read.answers.add(this.#members.self, this.#floor.refilling ? 'refilling' : local);
+    if (told) read.seen = this.#floor.absorbed(turn);
     this.#open.add(read);
     this.#lookAt(read);
 
@@ -212,19 +216,29 @@ export class ReadCoordinator {
   }
 
   #askPeer(read: OpenRead, peer: NodeId, turn: Turn, effects: Effects): void {
-    read.asked.set(peer, this.#floor.seenBy(peer, turn));
+    read.asked.add(peer);
+    const told = this.#floor.toldBy(peer);
     const askedMs = turn.monotonicMs;
     const untilMs = read.deadlineMs + LATE_ANSWER_MS_MAX;
     const call = this.#calls.fetch(effects, peer, read.key, untilMs, (answer, turnNow, effectsNow) => {
       read.waiting.delete(peer);
       if (answer !== null) this.#times.took(peer, turnNow.monotonicMs - askedMs);
-      this.#answered(read, peer, answerOf(answer), turnNow, effectsNow);
+      const seen = answer?.life === told.life ? told.absorbed : EMPTY_VECTOR;
+      this.#answered(read, peer, answerOf(answer), seen, turnNow, effectsNow);
     });
     read.waiting.set(peer, call);
   }
 
-  #answered(read: OpenRead, peer: NodeId, answer: ReadAnswer, turn: Turn, effects: Effects): void {
+  #answered(
+    read: OpenRead,
+    peer: NodeId,
+    answer: ReadAnswer,
+    seen: VersionVector,
+    turn: Turn,
+    effects: Effects,
+  ): void {
     const told = read.answers.add(peer, answer);
+    if (told) read.seen = join(read.seen, seen);
     if (!read.replied) {
       if (!told) this.#widen(read, turn, effects);
       this.#judge(read, turn, effects);
@@ -335,13 +349,8 @@ export class ReadCoordinator {
 }
 
 /** Whether the answers have seen what the session has: their records say so, or what their replicas had absorbed. */
-function satisfies({ answers, asked, atLeast }: OpenRead, { record }: MergedRead): boolean {
-  if (dominates(record.context, atLeast)) return true;
-  const seen = answers.tellers.map((replica) => asked.get(replica) ?? []);
-  return dominates(
-    seen.reduce((a, b) => join(a, b), record.context),
-    atLeast,
-  );
+function satisfies({ seen, atLeast }: OpenRead, { record }: MergedRead): boolean {
+  return dominates(record.context, atLeast) || dominates(join(record.context, seen), atLeast);
 }
 
 /** Whether the spare replica's answer stood in for one that is still missing. */

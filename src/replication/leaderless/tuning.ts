@@ -99,5 +99,8 @@ export const RETRY_AGE_MS_MAX = REQUEST_TIMEOUT_MS_MAX + CLOCK_SKEW_MS_MAX;
 /** Pause between removals of what is no longer needed: longer than a retry may take to come. */
 export const PRUNE_MS = 150_000;
 
+/** How long a replica with a new store waits for those of the others that it cannot reach, before a cluster without them is taken for new. */
+export const NEW_CLUSTER_WAIT_MS = 3_000;
+
 /** How long after its life began a replica may speak for incarnations from before: nothing of theirs is on its way any more. */
 export const ORPHANS_AFTER_MS = 60_000;

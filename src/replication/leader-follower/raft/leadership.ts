@@ -10,18 +10,12 @@ import { APPEND_BYTES_MAX } from '../../../core/limits.js';
 import type { AppendEntriesResult } from '../../../protocol/leader-follower-messages.js';
 import { Progress } from './progress.js';
 import { majorityIndex, majorityOf } from './quorum.js';
-import type { Outgoing, RaftConfig } from './raft.js';
+import type { FetchWanted, Outgoing, RaftConfig } from './raft-types.js';
 import type { RaftLog, Segment } from './raft-log.js';
 import { Rounds, type Round } from './rounds.js';
 
 /** Heartbeats without anything to do before a group goes quiet. */
 const IDLE_BEATS = 3;
-
-export interface FetchWanted {
-  readonly peer: NodeId;
-  /** The first index wanted. */
-  readonly from: number;
-}
 
 interface Gathered {
   readonly messages: Outgoing[];

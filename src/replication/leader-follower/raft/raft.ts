@@ -1,7 +1,8 @@
 /**
- * Raft's core for one replica: roles, terms, votes, and what a follower does with its leader's entries
+ * Raft's core for one replica: roles, terms, votes, and who follows whom
  * (D. Ongaro, J. Ousterhout, "In Search of an Understandable Consensus Algorithm", extended version, 2014; "the thesis": D. Ongaro,
- * "Consensus: Bridging Theory and Practice", 2014). What a leader does for its followers is in `leadership.ts`.
+ * "Consensus: Bridging Theory and Practice", 2014). What a leader does for its followers is in `leadership.ts`, what a follower does with its
+ * leader's entries in `following.ts`.
  *
  *                  no leader in time            a majority would vote         a majority votes
  *     follower ──────────────────> pre-candidate ──────────────> candidate ─────────────> leader
@@ -16,9 +17,8 @@
  * Invariants, as in the paper's figure 3: at most one leader a term; a leader never truncates its log; logs that agree at an index
  * agree before it; what is committed is in every later leader's log.
  */
-import { TrefoilError } from '../../../core/errors.js';
 import type { NodeId } from '../../../core/ids.js';
-import { invariant, unreachable } from '../../../core/invariant.js';
+import { invariant } from '../../../core/invariant.js';
 import type {
   AppendEntries,
   LeaderFollowerMessage,
@@ -27,63 +27,20 @@ import type {
   RequestVote,
   RequestVoteResult,
 } from '../../../protocol/leader-follower-messages.js';
-import type { Random } from '../../../runtime/runtime.js';
-import { Leadership, type FetchWanted } from './leadership.js';
-import { voteResult } from './quorum.js';
-import type { LogChange, LogMark, LogPosition, RaftLog, Segment, SegmentCodec } from './raft-log.js';
-
-export interface RaftConfig {
-  readonly self: NodeId;
-  /** All that may vote, this one included. */
-  readonly voters: readonly NodeId[];
-  /** They get the log and do not vote. */
-  readonly learners: readonly NodeId[];
-  /** A follower that has heard no leader for a random time between this and twice this campaigns. */
-  readonly electionMs: number;
-  readonly heartbeatMs: number;
-  /** 0: no leases. */
-  readonly clockBoundMs: number;
-  readonly codec: SegmentCodec;
-  readonly random: Random;
-}
-
-/** What must be on disk before anything that depends on it leaves. */
-export interface HardState {
-  readonly term: number;
-  readonly votedFor: NodeId | null;
-  readonly standing: Standing;
-}
-
-export type Standing = 'member' | 'joining';
-
-export type Role = 'follower' | 'pre-candidate' | 'candidate' | 'leader';
-
-export interface Outgoing {
-  readonly to: NodeId;
-  readonly message: LeaderFollowerMessage;
-  /** Waits for nothing on this replica's disk, but for its term. */
-  readonly early: boolean;
-}
-
-/** What a turn of the core asks for. */
-export interface Ready {
-  /** null: unchanged. */
-  readonly hard: HardState | null;
-  /** In order. */
-  readonly changes: readonly LogChange[];
-  /** What is in the log once `changes` are on disk: to be handed to `persisted` then. */
-  readonly through: LogMark;
-  readonly messages: readonly Outgoing[];
-  /** Followers whose next entries are on disk only. */
-  readonly fetches: readonly FetchWanted[];
-  /** Followers that need the state itself. */
-  readonly snapshots: readonly NodeId[];
-}
-
-/** Told of what happens inside: for golden traces and logs. */
-export interface RaftWatcher {
-  readonly became: (role: Role, term: number) => void;
-}
+import { Ballot, hasAll, mayVoteFor } from './elections.js';
+import { Following, NOWHERE, type Answer } from './following.js';
+import { Leadership } from './leadership.js';
+import type { LogMark, LogPosition, RaftLog, Segment } from './raft-log.js';
+import type {
+  HardState,
+  Outgoing,
+  RaftConfig,
+  RaftStart,
+  RaftWatcher,
+  Ready,
+  Role,
+  Standing,
+} from './raft-types.js';
 
 export class Raft {
   readonly config: RaftConfig;
@@ -96,8 +53,8 @@ export class Raft {
   #leader: NodeId | null = null;
   #commit: number;
   #leadership: Leadership | undefined;
-  /** Answers to this replica's own campaign. */
-  readonly #votes = new Map<NodeId, boolean>();
+  /** Of this replica's own campaign. */
+  #ballot: Ballot;
   /** When this replica campaigns, or asks to be heard, on the monotonic clock; Infinity while a quiet group's leader lives. */
   #electionDueMs: number;
   /** When a leader was last heard. */
@@ -106,24 +63,14 @@ export class Raft {
   #quiet = false;
   readonly #down = new Set<NodeId>();
   #outgoing: Outgoing[] = [];
-  /** What the follower owes its leader: the entries that agree, and the round. */
-  #agreed: { readonly leader: NodeId; index: number; round: number; answered: boolean } | undefined;
-  #roundAnswered = 0;
+  readonly #following: Following;
 
-  constructor(
-    config: RaftConfig,
-    start: {
-      readonly hard: HardState;
-      readonly log: RaftLog;
-      readonly commit: number;
-      readonly life: number;
-    },
-    nowMs: number,
-    watcher?: RaftWatcher,
-  ) {
+  constructor(config: RaftConfig, start: RaftStart, nowMs: number, watcher?: RaftWatcher) {
     this.config = config;
+    this.#ballot = new Ballot(config.voters);
     this.log = start.log;
     this.#life = start.life;
+    this.#following = new Following(start.log, config.codec);
     this.#hard = start.hard;
     this.#commit = start.commit;
     this.#watcher = watcher;
@@ -162,7 +109,7 @@ export class Raft {
     return this.#leadership;
   }
 
-  /** Whether the group has gone quiet, as far as this replica knows. */
+  /** As far as this replica knows. */
   get quiet(): boolean {
     return this.#leadership?.quiet ?? this.#quiet;
   }
@@ -219,13 +166,9 @@ export class Raft {
         return;
       case 'admit':
         return this.#admit(message.term, message.life, message.index);
-      case 'install-snapshot':
-      case 'install-snapshot-result':
-      case 'join-query':
-      case 'join-answer':
-        return;
       default:
-        unreachable(message);
+        // Snapshots and joining are the owner's.
+        return;
     }
   }
 
@@ -275,7 +218,7 @@ export class Raft {
     const holds = this.log.termAt(position.index) === position.term;
     const gone = holds ? this.log.compact(position.index) : this.log.reset(position);
     this.#commit = Math.max(this.#commit, position.index);
-    this.#agreed = undefined;
+    this.#following.reset();
     // So that there is something to write, and all messages wait for it.
     this.#hardChanged = true;
     return gone;
@@ -303,13 +246,9 @@ export class Raft {
     return this.#leadership?.transfer(to, nowMs) ?? false;
   }
 
-  /** Campaigns before others do: for the replica that should lead, when the group begins. */
-  campaignSoon(): void {
-    this.#electionDueMs = -Infinity;
-  }
-
-  /** This replica may vote and count from here on, at a group's first start. */
-  formed(): void {
+  /** This replica may vote and count from here on, at a group's first start. `first`: it should lead, and campaigns before others do. */
+  formed(first: boolean): void {
+    if (first) this.#electionDueMs = -Infinity;
     this.#setHard({ ...this.#hard, standing: 'member' });
   }
 
@@ -319,7 +258,7 @@ export class Raft {
   ready(nowMs: number): Ready {
     const hard = this.#hardChanged ? this.#hard : null;
     const changes = this.log.takeChanges();
-    this.#answerLeader(changes.length > 0);
+    for (const answer of this.#following.answers(changes.length > 0)) this.#answer(answer);
     const led = this.#leadership?.gather(nowMs);
     const messages = [...this.#outgoing, ...(led?.messages ?? [])];
     this.#outgoing = [];
@@ -342,7 +281,7 @@ export class Raft {
       message.term > this.term &&
       this.#hard.standing === 'member' &&
       !this.#standsByLeader(from, nowMs) &&
-      this.#isUpToDate(message);
+      hasAll(message, this.log);
     this.#send(from, { type: 'pre-vote-result', term: granted ? message.term : this.term, granted });
   }
 
@@ -360,12 +299,10 @@ export class Raft {
       return;
     }
     this.#outranked(message.term, nowMs);
-    const { votedFor, standing } = this.#hard;
-    const free = votedFor === null || votedFor === from;
-    const granted = message.term === this.term && standing === 'member' && free && this.#isUpToDate(message);
+    const granted = mayVoteFor(from, message, this.#hard, this.log);
     if (granted) {
       if (this.#role === 'pre-candidate') this.#becomeFollower(this.term, null, nowMs);
-      if (votedFor === null) this.#setHard({ ...this.#hard, votedFor: from });
+      if (this.#hard.votedFor === null) this.#setHard({ ...this.#hard, votedFor: from });
       this.#electionDueMs = nowMs + this.#electionTimeoutMs();
     }
     this.#send(from, { type: 'request-vote-result', term: this.term, life, granted });
@@ -379,12 +316,7 @@ export class Raft {
   }
 
   #tally(from: NodeId, granted: boolean, nowMs: number): void {
-    const { voters } = this.config;
-    if (!voters.includes(from)) return;
-    this.#votes.set(from, granted);
-    const answers = [...this.#votes.values()];
-    const yes = answers.filter(Boolean).length;
-    switch (voteResult(voters.length, yes, answers.length - yes)) {
+    switch (this.#ballot.cast(from, granted)) {
       case 'won':
         if (this.#role === 'pre-candidate') this.#becomeCandidate(nowMs, false);
         else this.#becomeLeader(nowMs);
@@ -433,94 +365,28 @@ export class Raft {
     return clockBoundMs > 0 ? this.#leaderHeardMs + electionMs : -Infinity;
   }
 
-  #isUpToDate({ lastIndex, lastTerm }: { readonly lastIndex: number; readonly lastTerm: number }): boolean {
-    return this.log.isBehindOrEqual({ index: lastIndex, term: lastTerm });
-  }
-
   // --- Following (paper, 5.3) ------------------------------------------------------------------------------
 
   #appendEntries(from: NodeId, message: AppendEntries, nowMs: number): void {
     const { prevIndex, round } = message;
     if (!this.heardLeader(from, message.term, nowMs)) {
       // The sender leads no more: the term tells it.
-      this.#answer(from, round, 'rejected', prevIndex, { index: 0, term: 0 });
+      this.#answer({ to: from, round, status: 'rejected', index: prevIndex, early: true });
       return;
     }
-    if (!this.#agreesAt(prevIndex, message.prevTerm)) {
-      this.#answer(from, round, 'rejected', prevIndex, this.log.lastAtMost(prevIndex, message.prevTerm));
-      this.#roundAnswered = round;
+    const last = this.#following.append(from, message, this.#commit);
+    if (last === null) {
+      this.#answer(
+        { to: from, round, status: 'rejected', index: prevIndex, early: true },
+        this.log.lastAtMost(prevIndex, message.prevTerm),
+      );
       return;
     }
-    const last = this.#take(message.segments, prevIndex);
     this.#commit = Math.max(this.#commit, Math.min(message.commit, last));
     if (message.quiet && message.commit === last && this.log.last.index === last) this.#becomeQuiet();
-    const owed = this.#agreed;
-    if (owed?.leader === from) {
-      owed.index = Math.max(owed.index, last);
-      owed.round = Math.max(owed.round, round);
-      owed.answered = false;
-    } else {
-      this.#agreed = { leader: from, index: last, round, answered: false };
-    }
   }
 
-  /** What is committed agrees with every leader's log, also where it is compacted. */
-  #agreesAt(index: number, term: number): boolean {
-    return index <= this.#commit || this.log.termAt(index) === term;
-  }
-
-  /** Appends what is new of the segments that follow `prevIndex`; never truncates what agrees. Returns the last index that agrees. */
-  #take(segments: readonly Uint8Array[], prevIndex: number): number {
-    const { codec } = this.config;
-    let last = prevIndex;
-    for (const bytes of segments) {
-      const segment = codec.parse(bytes);
-      // The first may begin before what was asked for.
-      if (segment.first > last + 1)
-        throw new TrefoilError('MalformedFrame', 'segments must follow one another');
-      const fresh = this.#firstNew(segment);
-      last = Math.max(last, segment.last);
-      if (fresh > segment.last) continue;
-      if (fresh <= this.log.last.index) this.log.truncate(fresh);
-      this.log.append(fresh === segment.first ? segment : codec.slice(segment, fresh, segment.last));
-    }
-    return last;
-  }
-
-  /** The first index of a segment that this log does not have in that term; beyond its end where it has all. */
-  #firstNew(segment: Segment): number {
-    for (const [at, [first, term]] of segment.runs.entries()) {
-      const last = (segment.runs[at + 1]?.[0] ?? segment.last + 1) - 1;
-      for (let index = Math.max(first, this.#commit + 1); index <= last; index++) {
-        if (this.log.termAt(index) !== term) return index;
-      }
-    }
-    return segment.last + 1;
-  }
-
-  /**
-   * One answer a turn: what agrees and is, or is about to be, on disk. Where it has to wait for the disk and a round is
-   * new, the round is answered at once.
-   */
-  #answerLeader(writes: boolean): void {
-    const owed = this.#agreed;
-    if (owed === undefined || owed.answered) return;
-    owed.answered = true;
-    const { leader, index, round } = owed;
-    if (!writes) return this.#answer(leader, round, 'durable', Math.min(index, this.log.stable), NOWHERE);
-    if (round > this.#roundAnswered) this.#answer(leader, round, 'heard', 0, NOWHERE);
-    this.#roundAnswered = round;
-    this.#answer(leader, round, 'durable', index, NOWHERE, false);
-  }
-
-  #answer(
-    to: NodeId,
-    round: number,
-    status: 'durable' | 'rejected' | 'heard',
-    index: number,
-    hint: LogPosition,
-    early = true,
-  ): void {
+  #answer({ to, round, status, index, early }: Answer, hint: LogPosition = NOWHERE): void {
     const message = {
       type: 'append-entries-result',
       term: this.term,
@@ -540,7 +406,7 @@ export class Raft {
     if (this.log.stable < index) return;
     this.#setHard({ ...this.#hard, standing: 'member' });
     // The leader counts this replica once it says that it is back.
-    if (this.#agreed !== undefined) this.#agreed.answered = false;
+    this.#following.answerAgain();
   }
 
   // --- Roles -----------------------------------------------------------------------------------------------
@@ -558,9 +424,7 @@ export class Raft {
     this.#leadership = undefined;
     this.#leader = leader;
     this.#quiet = false;
-    this.#agreed = undefined;
-    this.#roundAnswered = 0;
-    this.#votes.clear();
+    this.#following.reset();
     this.#electionDueMs = nowMs + this.#electionTimeoutMs();
     this.#setRole('follower');
   }
@@ -583,7 +447,7 @@ export class Raft {
 
   #becomeLeader(nowMs: number): void {
     this.#leader = this.config.self;
-    this.#agreed = undefined;
+    this.#following.reset();
     this.#leadership = new Leadership(
       this.config,
       this.term,
@@ -596,7 +460,7 @@ export class Raft {
   }
 
   #campaign(type: 'pre-vote' | 'request-vote', term: number, transfer: boolean): void {
-    this.#votes.clear();
+    this.#ballot = new Ballot(this.config.voters);
     const { index: lastIndex, term: lastTerm } = this.log.last;
     for (const peer of this.config.voters) {
       if (peer === this.config.self) continue;
@@ -634,5 +498,3 @@ export class Raft {
     this.#outgoing.push({ to, message, early: false });
   }
 }
-
-const NOWHERE: LogPosition = { index: 0, term: 0 };
