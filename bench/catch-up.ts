@@ -26,6 +26,8 @@ export interface CatchUpPlan {
   /** How long the steady load is measured alone, before the follower starts. */
   readonly pacedSeconds: number;
   readonly dataParent: string;
+  /** For a profile of the follower, as it catches up. */
+  readonly cpuProfileDir: string | undefined;
 }
 
 const PACED_PER_SECOND = 2_000;
@@ -83,7 +85,7 @@ async function measure(
   const before = await leaderOf(db, cluster.nodes);
   const end = await load.pace(PACED_PER_SECOND);
   const beganMs = performance.now();
-  const server = await startNode(cluster, follower);
+  const server = await startNode(cluster, follower, plan.cpuProfileDir);
   servers.set(follower, server);
   const readyMs = performance.now() - beganMs;
   const caughtMs = await caughtUp(db, cluster.nodes, follower, beganMs);
