@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { checkExpiry } from '../../chaos/checkers/promises/expiry.js';
 import { checkRegistersKept } from '../../chaos/checkers/promises/registers-kept.js';
 import type { Operation } from '../../chaos/history/history.js';
-import { finalRead, read, told, write } from '../support/told-history.js';
+import { finalRead, read, told, write, type Step } from '../support/told-history.js';
 
 describe('registers kept', () => {
   it('the last write, or one that overlaps it, is what is left', () => {
@@ -50,7 +50,7 @@ describe('registers kept', () => {
 
 describe('expiry', () => {
   /** Positions of the history as tenths of a second. */
-  const timed = (...steps: Parameters<typeof told>): Operation[] =>
+  const timed = (...steps: readonly Step[]): Operation[] =>
     told(...steps).map((operation) => ({
       ...operation,
       invokedNs: operation.invokedAt * 1e8,
