@@ -26,15 +26,19 @@ export interface CatchUpPlan {
   /** How long the steady load is measured alone, before the follower starts. */
   readonly pacedSeconds: number;
   readonly dataParent: string;
+  /** For a profile of the follower, as it catches up. */
+  readonly cpuProfileDir: string | undefined;
 }
 
 const PACED_PER_SECOND = 2_000;
-const WRITES_AT_ONCE = 1_024;
+/** All are of one session, which keeps 1,024 results. */
+const WRITES_AT_ONCE = 512;
 const POLL_MS = 50;
 /** The follower has caught up when it is no further behind than the steady load writes in this time. */
 const BEHIND_MS = 250;
 const CATCH_UP_MS_MAX = 300_000;
 const LEADER_ATTEMPTS = 100;
+const LEADER_PAUSE_MS = 200;
 
 /** Measures one run and returns the report's lines. Leaves no process and no folder behind, also where it rejects. */
 export async function measureCatchUp(
@@ -81,7 +85,7 @@ async function measure(
   const before = await leaderOf(db, cluster.nodes);
   const end = await load.pace(PACED_PER_SECOND);
   const beganMs = performance.now();
-  const server = await startNode(cluster, follower);
+  const server = await startNode(cluster, follower, plan.cpuProfileDir);
   servers.set(follower, server);
   const readyMs = performance.now() - beganMs;
   const caughtMs = await caughtUp(db, cluster.nodes, follower, beganMs);
@@ -148,13 +152,17 @@ async function leaderOf(db: Database, nodes: readonly string[]): Promise<Leader>
   throw new Error('nobody leads');
 }
 
-/** A node that follows and will go on to: neither the leader nor the one to which it hands over when it can. */
+/** A node that follows, once the one that is to lead does: leadership does not move then while all is measured. */
 async function someFollower(db: Database, nodes: readonly string[]): Promise<string> {
-  const { node: leader } = await leaderOf(db, nodes);
   const [preferred] = replicasOf(db.map, 0, 0);
-  const follower = nodes.findLast((node) => node !== leader && node !== preferred);
-  if (follower === undefined) throw new Error('nobody follows');
-  return follower;
+  for (let attempt = 0; attempt < LEADER_ATTEMPTS; attempt++) {
+    if ((await leaderOf(db, nodes)).node === preferred) {
+      const follower = nodes.findLast((node) => node !== preferred);
+      if (follower !== undefined) return follower;
+    }
+    await pause(LEADER_PAUSE_MS);
+  }
+  throw new Error(`${preferred ?? 'nobody'} does not lead`);
 }
 
 /** What a node says of itself; undefined where it does not answer. */

@@ -208,7 +208,13 @@ async function main(): Promise<void> {
     const { entries, logBytes, seconds } = argv;
     for (const bytes of logBytes) {
       const lines = await measureCatchUp(
-        { entries, logBytes: bytes, pacedSeconds: seconds, dataParent: argv.dataDir },
+        {
+          entries,
+          logBytes: bytes,
+          pacedSeconds: seconds,
+          dataParent: argv.dataDir,
+          cpuProfileDir: argv.cpuProf,
+        },
         say,
       );
       process.stdout.write(`${lines.join('\n')}\n`);

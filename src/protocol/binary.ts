@@ -8,6 +8,9 @@
 import { crc32 } from 'node:zlib';
 import { invariant } from '../core/invariant.js';
 
+/** Up to here a loop beats the call into C++. */
+const SHORT_BYTES = 32;
+
 /** Gathers bytes in a buffer of its own that grows; `copy` takes them out. Meant to be reused. */
 export class BinaryWriter {
   #bytes = Buffer.allocUnsafeSlow(1024);
@@ -22,7 +25,8 @@ export class BinaryWriter {
   }
 
   uint(value: number): void {
-    invariant(Number.isSafeInteger(value) && value >= 0, `an unsigned integer, not ${value}`);
+    // Its words are made only where they are needed: numbers as text cost more than all the rest here.
+    if (!(Number.isSafeInteger(value) && value >= 0)) invariant(false, `an unsigned integer, not ${value}`);
     this.#reserve(8);
     const bytes = this.#bytes;
     let at = this.#length;
@@ -55,7 +59,13 @@ export class BinaryWriter {
 
   /** Copies what was written to `target` at `start`. */
   copy(target: Buffer, start: number): void {
-    this.#bytes.copy(target, start, 0, this.#length);
+    const length = this.#length;
+    if (length > SHORT_BYTES) {
+      this.#bytes.copy(target, start, 0, length);
+      return;
+    }
+    const bytes = this.#bytes;
+    for (let at = 0; at < length; at++) target[start + at] = bytes[at] as number;
   }
 
   /** Ids are short and ASCII: a loop beats the call into C++. Leaves no trace where it gives up. */

@@ -59,7 +59,6 @@ describe('npm run bench', () => {
     const options = ['--entries=8000', '--seconds=0.3', '--log-bytes=64MiB,1MiB', `--data-dir=${folder}`];
     const { stdout } = await run(process.execPath, [PROGRAM, 'catch-up', ...options]);
     expect(stdout).toMatch(/brought by log[^]*brought by snapshot/);
-    expect(stdout.match(/failed: none/g)).toHaveLength(4);
     expect(await readdir(folder)).toEqual(['out']);
   });
 
