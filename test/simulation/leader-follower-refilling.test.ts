@@ -144,7 +144,7 @@ describe('a replica of a leader-follower group', () => {
     const key = disk.keys({ gte: 'g/default/0/d/', lt: 'g/default/0/d0' }).find((k) => k.endsWith('/k7'))!;
     disk.flipByte(key);
     expect((await cluster.settle(ns.get('k7'))).value).toBe('v 7');
-    expect(cluster.counter(victim, 'lives_ended')).toBe(1);
+    await until(cluster, () => cluster.counter(victim, 'lives_ended') === 1);
     await agreed(cluster);
   });
 });

@@ -50,4 +50,17 @@ describe('a value that has rotted on a follower', () => {
     await cluster.settle(cluster.restart(other));
     await cluster.converge(20_000);
   });
+
+  it('on both followers at once is mended on one after the other', async () => {
+    const { cluster, rotten, other } = await withRot(3);
+    const disk = cluster.world.disk(other);
+    disk.flipByte(disk.keys({ gte: `${PLACE}d/`, lt: `${PLACE}d0` }).at(-1)!);
+    for (const name of [rotten, other]) {
+      cluster.crash(name);
+      await cluster.settle(cluster.boot(name));
+    }
+    await cluster.converge(60_000);
+    expect([rotten, other].map((name) => standing(cluster, name))).toEqual(['member', 'member']);
+    expect([rotten, other].map((name) => cluster.counter(name, 'lives_ended'))).toEqual([1, 1]);
+  });
 });

@@ -14,9 +14,10 @@ import { logKey, type Command, type LogEntry } from '../../protocol/log-codec.js
 import type {
   AppendEntries,
   InstallSnapshot,
+  JoinQuery,
   LeaderFollowerMessage,
 } from '../../protocol/leader-follower-messages.js';
-import type { ClientOperation, ReadLag } from '../../protocol/messages.js';
+import type { ReadLag } from '../../protocol/messages.js';
 import type { Effects, ReplicaEvent, Turn } from '../strategy.js';
 import { Applier } from './applier.js';
 import { CLEAN, Cleaner } from './cleaner.js';
@@ -29,7 +30,8 @@ import type { Leadership } from './raft/leadership.js';
 import { newRaft } from './new-raft.js';
 import type { Raft } from './raft/raft.js';
 import type { RaftLog } from './raft/raft-log.js';
-import { notLeader, READ, Reads, type ReadHost } from './reads.js';
+import { READ, Reads, type ReadHost } from './reads.js';
+import { notLeader, refilling, unsupported } from './refusals.js';
 import { Scrub, SCRUB } from './scrub.js';
 import { SnapshotReceiver } from './snapshot-receiver.js';
 import { SNAPSHOT, SnapshotSender } from './snapshot-sender.js';
@@ -125,7 +127,7 @@ export class OpenGroup implements ReadHost {
   }
 
   lag(turn: Turn): ReadLag | null {
-    if (this.#raft.leadership !== undefined) return null;
+    if (this.leadership !== undefined) return null;
     const entries = Math.max(0, this.#leaderCommit - this.#state.appliedIndex);
     return { entries, ms: Math.max(0, turn.monotonicMs - this.#freshMs) };
   }
@@ -230,7 +232,7 @@ export class OpenGroup implements ReadHost {
           this.#raft.standing === 'joining' &&
           (operation.read ?? this.#facts.namespace.read) !== 'linearizable'
         )
-          throw this.#refilling();
+          throw refilling(this.#facts);
         return this.#reads.begin({ ...event, operation }, turn, effects);
       case 'put':
       case 'put-all':
@@ -258,8 +260,9 @@ export class OpenGroup implements ReadHost {
         return this.#sender.result(from, message, turn, effects);
       case 'join-query':
         this.#raft.leadership?.wake(turn.monotonicMs);
-        return this.#durable.sendDurably(from, joinAnswer(this.#durable.hard, message), effects);
+        return this.#answerQuery(from, message, effects);
       case 'join-answer':
+        this.#scrub.answered(from, message);
         return this.#joined(this.#joining?.answered(from, message), effects);
       case 'append-entries':
         return this.#append(from, message, turn);
@@ -269,14 +272,15 @@ export class OpenGroup implements ReadHost {
         return this.#raft.step(from, message, turn.monotonicMs);
       default:
         this.#raft.step(from, message, turn.monotonicMs);
-        return this.#noteAdmitted(effects);
+        return this.#noteAdmitted();
     }
   }
 
   #append(from: NodeId, message: AppendEntries, turn: Turn): void {
-    // A disk that takes no writes gets none: the leader hears that this replica lives, and that it does not follow.
-    const taken = turn.writesRefused === null ? message : { ...message, segments: [] };
-    this.#raft.step(from, taken, turn.monotonicMs);
+    // A disk that takes no writes takes no entries; heartbeats are answered.
+    if (turn.writesRefused !== null && message.segments.length > 0)
+      this.#raft.heardLeader(from, message.term, turn.monotonicMs);
+    else this.#raft.step(from, message, turn.monotonicMs);
     if (this.#raft.leader === from) this.#leaderCommit = Math.max(this.#leaderCommit, message.commit);
   }
 
@@ -327,7 +331,7 @@ export class OpenGroup implements ReadHost {
 
   #joined(joined: Joined, effects: Effects): void {
     if (joined === undefined) return;
-    this.#endJoining(effects);
+    this.#joining = undefined;
     const { type: standing } = joined;
     this.#durable.changeStanding({ standing, formed: standing === 'member' ? joined.formed : [] }, effects);
     if (standing === 'joining') {
@@ -340,19 +344,15 @@ export class OpenGroup implements ReadHost {
   }
 
   /** The leader has admitted a replica that was still asking: it is a member, and whatever it is told now it is so no less. */
-  #noteAdmitted(effects: Effects): void {
-    if (this.#joining !== undefined && this.#raft.standing === 'member') this.#endJoining(effects);
-  }
-
-  #endJoining(effects: Effects): void {
-    this.#joining = undefined;
-    effects.cancelTimer(JOIN);
+  #noteAdmitted(): void {
+    if (this.#joining !== undefined && this.#raft.standing === 'member') this.#joining = undefined;
   }
 
   #install(from: NodeId, piece: InstallSnapshot, turn: Turn, effects: Effects): void {
     if (turn.writesRefused !== null || !this.#raft.heardLeader(from, piece.term, turn.monotonicMs)) return;
     const { snapshot, index } = piece;
-    if (index <= Math.min(this.#state.appliedIndex, this.#log.stable))
+    // What is not on disk of it yet is waited for.
+    if (index <= this.#state.appliedIndex)
       return this.#answerPiece(from, snapshot, 'installed', piece.after, effects);
     const before = this.#receiver.generation;
     const { received, installed } = this.#receiver.take(from, piece, this.#state, turn, effects);
@@ -366,8 +366,17 @@ export class OpenGroup implements ReadHost {
     this.#state = installed.state;
     this.#durable.replacedState(effects);
     this.#cleaner.begin([installed.state.generation], effects);
+    this.#scrub.forget();
     effects.count('snapshots_installed');
     this.#answerPiece(from, snapshot, 'installed', received, effects);
+  }
+
+  /** One that has found its memory damaged, as this one has, may have to wait until this one is whole again. */
+  #answerQuery(from: NodeId, message: JoinQuery, effects: Effects): void {
+    const { hard } = this.#durable;
+    const answer = joinAnswer(hard, message);
+    const waits = this.#scrub.goesBefore(from);
+    this.#durable.sendDurably(from, waits ? { ...answer, state: 'joining' } : answer, effects);
   }
 
   #answerPiece(
@@ -383,14 +392,6 @@ export class OpenGroup implements ReadHost {
       to,
       { type: 'install-snapshot-result', term, life, snapshot, received, status },
       effects,
-    );
-  }
-
-  #refilling(): TrefoilError {
-    const { self, group } = this.#facts;
-    return new TrefoilError(
-      'ReplicasRefilling',
-      `node ${self} is being refilled and cannot answer for ${group}`,
     );
   }
 
@@ -494,12 +495,4 @@ export class OpenGroup implements ReadHost {
     this.#sweeping = true;
     effects.setTimer(SWEEP, SWEEP_MS);
   }
-}
-
-function unsupported(operation: ClientOperation, { namespace, group }: GroupFacts): TrefoilError {
-  void group;
-  return new TrefoilError(
-    'Unsupported',
-    `${operation.type} needs conflict: counter or set, and ${namespace.name} is leader-follower: use update, which is atomic there`,
-  );
 }

@@ -20,6 +20,7 @@ import { checkVersioned, decodeCheckedVersioned } from '../../protocol/versioned
 import type { Effects, RequestHandle, Turn } from '../strategy.js';
 import { explainRead } from './explain.js';
 import type { GroupFacts } from './group-facts.js';
+import { notLeader } from './refusals.js';
 import type { Scanned } from './opening.js';
 import type { Leadership } from './raft/leadership.js';
 import type { Round } from './raft/rounds.js';
@@ -274,11 +275,4 @@ function readMode(level: ReadLevel | null): ReadMode | null {
     'BadRequest',
     `read ${level} is for leaderless namespaces: use linearizable, session or follower`,
   );
-}
-
-/** What a replica that does not lead answers to whoever needs the leader. */
-export function notLeader({ self, group }: GroupFacts, leader: NodeId | null): TrefoilError {
-  return leader === null
-    ? new TrefoilError('NoLeader', `${group} has no leader that node ${self} knows of`)
-    : new TrefoilError('NotLeader', `node ${leader} leads ${group}, not ${self}`, { leader });
 }

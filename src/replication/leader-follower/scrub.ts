@@ -3,10 +3,13 @@
  * copies may be rotten too. A page at a time, from when the replica opens, and again after `SCRUB_AGAIN_MS`.
  *
  * What it finds is only a finding. A replica whose memory is damaged begins a new life and is refilled, which is safe only while others have all of it:
- * it waits for that, and meanwhile the damaged value is refused and every other one is served.
+ * it waits for that, and meanwhile the damaged value is refused and every other one is served. One at a time: it asks all others whether
+ * they are members, and of two that ask each other the first in the map's order goes first.
  */
 import { SCAN_PAGE_ENTRIES_MAX } from '../../core/limits.js';
 import { checkVersioned } from '../../protocol/versioned-record-codec.js';
+import type { NodeId } from '../../core/ids.js';
+import type { JoinAnswer } from '../../protocol/leader-follower-messages.js';
 import type { Effects, Turn } from '../strategy.js';
 import type { GroupFacts } from './group-facts.js';
 import type { Scanned } from './opening.js';
@@ -17,12 +20,16 @@ import { SCRUB_AGAIN_MS, SCRUB_PAGE_MS } from './tuning.js';
 /** The timer, and the scans. */
 export const SCRUB = 'scrub';
 
+const NUMBER_BOUND = 2 ** 32;
+
 export class Scrub {
   readonly #facts: GroupFacts;
   #generation: number | undefined;
   #after = '';
   /** The first damaged value that was found; null for none. */
   #found: string | null = null;
+  /** The question whether the others are members, by its number, and who has said so. */
+  #asking: { readonly number: number; readonly members: Set<NodeId> } | undefined;
 
   constructor(facts: GroupFacts) {
     this.#facts = facts;
@@ -44,12 +51,45 @@ export class Scrub {
     const { peers } = this.#facts;
     const refillable = peers.length > 1 && peers.every((peer) => turn.reachable(peer));
     const { leader, leadership } = raft;
-    if (refillable && leadership === undefined && leader !== null) return true;
+    if (refillable && leadership === undefined && leader !== null) {
+      if (this.#asking?.members.size === peers.length) return true;
+      this.#ask(turn, effects);
+      return false;
+    }
+    this.#asking = undefined;
     const heirs = leadership?.followers.filter(({ counts }) => counts) ?? [];
     const heir = refillable ? heirs.sort((a, b) => b.match - a.match)[0] : undefined;
     if (heir !== undefined) raft.transfer(heir.node, turn.monotonicMs);
     this.begin(effects);
     return false;
+  }
+
+  #ask(turn: Turn, effects: Effects): void {
+    const number = turn.random.integer(NUMBER_BOUND);
+    this.#asking = { number, members: new Set() };
+    for (const peer of this.#facts.peers) effects.send(peer, { type: 'join-query', life: number });
+    this.begin(effects);
+  }
+
+  answered(from: NodeId, { asked, state }: JoinAnswer): void {
+    if (this.#asking?.number !== asked) return;
+    if (state === 'member') this.#asking.members.add(from);
+    else this.#asking = undefined;
+  }
+
+  /** Another replica asks. Whether it has to wait for this one, which asks as well; else this one asks anew later. */
+  goesBefore(asker: NodeId): boolean {
+    if (this.#asking === undefined) return false;
+    const { replicas, self } = this.#facts;
+    if (replicas.indexOf(self) < replicas.indexOf(asker)) return true;
+    this.#asking = undefined;
+    return false;
+  }
+
+  /** The state was replaced. */
+  forget(): void {
+    this.#found = null;
+    this.#asking = undefined;
   }
 
   /** Reads the next page; from the beginning where a snapshot has replaced the state. */
