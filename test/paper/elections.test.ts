@@ -3,7 +3,7 @@
  * 4.2.3 (a replica that was cut off does not disturb).
  */
 import { describe, expect, it } from 'vitest';
-import { LIFE, LoneCore, append, n, requestVote, termsOf } from '../support/lone-core.js';
+import { ELECTION_MS, LIFE, LoneCore, append, n, requestVote, termsOf } from '../support/lone-core.js';
 import { RaftCluster } from '../support/raft-cluster.js';
 
 const START = { index: 0, term: 0 };
@@ -279,5 +279,18 @@ describe('check quorum (thesis, 6.2)', () => {
     cluster.propose('n1', 'x');
     cluster.run(1000);
     expect([cluster.leader, cluster.raft('n1').commit]).toEqual(['n1', 2]);
+  });
+
+  it('one that stood still asks before it judges, since its silence is its own', () => {
+    const core = new LoneCore();
+    core.lead();
+    for (let at = 2; at <= 3; at++) core.answer(`n${at}`, { index: 1 });
+    // Nothing came, for it has asked nobody.
+    const asked = core.pass(3 * ELECTION_MS);
+    expect(core.raft.role).toBe('leader');
+    expect(asked).toMatchObject([{ type: 'append-entries' }, { type: 'append-entries' }]);
+    // Now it has, and nobody answers.
+    for (let beat = 1; beat <= 4; beat++) core.pass(20);
+    expect(core.raft.role).toBe('follower');
   });
 });

@@ -223,9 +223,13 @@ export class Leadership {
   /** False: a majority has not been heard for too long; this replica must not lead any more (check quorum; thesis, 6.2). */
   tick(nowMs: number): boolean {
     if (this.#quiet) return true;
+    const { electionMs, heartbeatMs } = this.#config;
+    // Who stood still has asked nobody, and its silence is not the others': it asks now, and judges when they may have answered.
+    if (nowMs - this.#heartbeatDueMs >= heartbeatMs)
+      this.#quorumDueMs = Math.max(this.#quorumDueMs, nowMs + 2 * heartbeatMs);
     if (nowMs >= this.#quorumDueMs) {
       if (!this.quorumHeard(nowMs)) return false;
-      this.#quorumDueMs = nowMs + this.#config.electionMs;
+      this.#quorumDueMs = nowMs + electionMs;
     }
     if (this.#transferTo !== null && nowMs >= this.#transferUntilMs) this.#transferTo = null;
     if (nowMs >= this.#heartbeatDueMs) this.#heartbeat(nowMs);
