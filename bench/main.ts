@@ -105,7 +105,7 @@ function parseArguments(): BenchArguments {
     .option('entries', { describe: 'catch-up: entries that are missed', type: 'number', default: 1_000_000 })
     .option('log-bytes', {
       describe: 'catch-up: logBytes of the namespace, by commas; one run for each',
-      default: '1GiB,1MiB',
+      default: '1GiB,16MiB',
       requiresArg: true,
       coerce: (text: unknown) => listOf(text, (item) => item),
     })
