@@ -103,8 +103,8 @@ function putChange(change: LogChange, effects: Effects): void {
 }
 
 /**
- * Cuts a log that has outgrown its bytes. What is not applied stays, and what follows `neededFrom`, where a follower is being sent the
- * state that it continues, unless that makes the log grow far beyond them.
+ * Cuts a log that has outgrown its bytes. What is not applied stays, and what follows `neededFrom`, which followers that are there still
+ * lack or will after the state that they are being sent, unless that makes the log grow far beyond them.
  */
 export function trimLog(
   log: RaftLog,

@@ -482,7 +482,8 @@ export class OpenGroup implements ReadHost {
   #trimLog(effects: Effects): void {
     const { appliedIndex } = this.#state;
     this.#log.forget(appliedIndex, LOG_CACHE_BYTES);
-    trimLog(this.#log, this.#facts.namespace.logBytes, appliedIndex, this.#sender.logNeededFrom, effects);
+    const needed = Math.min(this.#sender.logNeededFrom, this.leadership?.reachableMatch ?? Infinity);
+    trimLog(this.#log, this.#facts.namespace.logBytes, appliedIndex, needed, effects);
   }
 
   #armTimers(turn: Turn, effects: Effects): void {

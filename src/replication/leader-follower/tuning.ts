@@ -21,7 +21,7 @@ export const COMPACT_SEGMENTS_MAX = 1024;
 /** What is left of a log that outgrew its bytes, as a share of them. */
 export const COMPACT_TO = 0.5;
 
-/** How far beyond its bytes a log may grow, as a multiple, while a follower is sent the state that the log continues. */
+/** How far beyond its bytes a log may grow, as a multiple, for followers that are there and would need the state otherwise, once more. */
 export const HELD_MAX = 4;
 
 /** How often deadlines are looked at while something is open. */

@@ -106,6 +106,12 @@ export class Leadership {
     return this.#config.voters.every((voter) => this.#down.has(voter) || this.#ackedBy(voter) >= index);
   }
 
+  /** What followers that can be reached still lack begins after it; the log had better reach back so far. Infinity where there are none. */
+  get reachableMatch(): number {
+    const reached = this.followers.filter((f) => !this.#down.has(f.node) && f.state !== 'snapshot');
+    return Math.min(...reached.map((f) => f.match));
+  }
+
   #ackedBy(voter: NodeId): number {
     if (voter === this.#config.self) return this.#log.stable;
     const follower = this.#followers.get(voter);
