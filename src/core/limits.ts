@@ -84,7 +84,7 @@ export const SET_ELEMENTS_MAX = 1024;
  */
 export const RECORD_BYTES_MAX = 2 * 1024 * 1024;
 
-/** Operations that a record remembers so that a retry is recognised; older ones answer `OperationForgotten`. */
+/** Operations that a record remembers, beside the retried ones, so that a retry is recognised; older ones answer `OperationForgotten`. */
 export const RECENT_OPERATIONS_MAX = 8;
 
 /**

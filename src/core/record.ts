@@ -60,8 +60,8 @@ export interface KeyRecord {
   /** Sorted by dot. Every dot is covered by `context`. */
   readonly siblings: readonly Sibling[];
   /**
-   * Newest first. With the siblings' own operations, the latest `RECENT_OPERATIONS_MAX` that are known, and the latest
-   * `RETRIED_OPERATIONS_MAX` of those that were retried.
+   * Newest first. With the siblings' own operations, the latest `RETRIED_OPERATIONS_MAX` that were retried, and the latest
+   * `RECENT_OPERATIONS_MAX` of the others.
    */
   readonly recentOperations: readonly RecentOperation[];
 }
@@ -189,8 +189,9 @@ export function siblingsBeside(local: KeyRecord, seen: CausalContext): Sibling[]
 }
 
 /**
- * The top K of all operations that the sources know, and the top K of the retried ones; less those that a surviving
- * sibling names itself.
+ * The top K of the retried operations that the sources know, and the top K of the others; less those that a surviving sibling
+ * names itself. Neither takes a place from the other: a retry that arrives late must not push out the memory of its own
+ * first attempt, which is what hides it.
  */
 function latestSuperseded(
   sources: readonly KeyRecord[],
@@ -200,8 +201,8 @@ function latestSuperseded(
   const retried: RecentOperation[] = [];
   const learnAll = (entries: readonly RecentOperation[]): void => {
     for (const entry of entries) {
-      learn(latest, entry, RECENT_OPERATIONS_MAX);
       if (entry.retried === true) learn(retried, entry, RETRIED_OPERATIONS_MAX);
+      else learn(latest, entry, RECENT_OPERATIONS_MAX);
     }
   };
   for (const source of sources) {
@@ -209,23 +210,23 @@ function latestSuperseded(
     learnAll(source.recentOperations);
   }
   learnAll(survivors);
-  // What only its retry kept is older than all of the latest: the order stays.
-  const older = retried.filter(({ dot }) => !latest.some((known) => sameDot(known.dot, dot)));
-  return [...latest, ...older]
-    .filter((known) => !survivors.some((s) => sameDot(s.dot, known.dot)))
-    .map(recentOperation);
+  const known = retried.length === 0 ? latest : [...latest, ...retried].sort(newestFirst);
+  return known.filter(({ dot }) => !survivors.some((s) => sameDot(s.dot, dot))).map(recentOperation);
 }
 
 function recentOperation({ hlc, operation, dot, retried }: RecentOperation): RecentOperation {
   return retried === true ? { hlc, operation, dot, retried } : { hlc, operation, dot };
 }
 
+function newestFirst(a: RecentOperation, b: RecentOperation): number {
+  return b.hlc - a.hlc || compareDots(a.dot, b.dot);
+}
+
 /** Keeps the latest `max`, newest first, each dot once. */
 function learn(latest: RecentOperation[], entry: RecentOperation, max: number): void {
   let place = latest.length;
   while (place > 0) {
-    const before = latest[place - 1] as RecentOperation;
-    const order = before.hlc - entry.hlc || compareDots(entry.dot, before.dot);
+    const order = newestFirst(entry, latest[place - 1] as RecentOperation);
     if (order === 0) return;
     if (order > 0) break;
     place--;
@@ -250,14 +251,17 @@ export function sameRecord(a: KeyRecord, b: KeyRecord): boolean {
 }
 
 /**
- * Whether the record may have forgotten an operation of a wall time at or after `sinceMs`: its window is full, and
- * reaches no further back than that. What stands in it for another reason than being among the latest (a sibling, a retried
- * operation) may be older, and tells nothing of what lay between.
+ * Whether the record may have forgotten an operation of a wall time at or after `sinceMs`: one of its two windows is full, and
+ * reaches no further back than that. A sibling may be older than its window, and tells nothing of what lay between.
  */
 export function forgetsOperations(record: KeyRecord, sinceMs: number): boolean {
-  const times = [...record.siblings, ...record.recentOperations].map(({ hlc }) => hlc).sort((x, y) => y - x);
-  const oldest = times[RECENT_OPERATIONS_MAX - 1];
-  return oldest !== undefined && hlcWallMs(oldest) >= sinceMs;
+  const known = [...record.siblings, ...record.recentOperations].sort(newestFirst);
+  const isYoung = (oldest: RecentOperation | undefined): boolean =>
+    oldest !== undefined && hlcWallMs(oldest.hlc) >= sinceMs;
+  return (
+    isYoung(known.filter((o) => o.retried !== true)[RECENT_OPERATIONS_MAX - 1]) ||
+    isYoung(known.filter((o) => o.retried === true)[RETRIED_OPERATIONS_MAX - 1])
+  );
 }
 
 /** How many retried operations the record remembers or holds. */

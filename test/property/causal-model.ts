@@ -75,16 +75,21 @@ export function survivors(replica: ModelReplica): WriteEvent[] {
 }
 
 /**
- * The operations that a record should remember: the latest of all that the replica was told of, and the latest of the
- * retried ones.
+ * The operations that a record should remember: of those that the replica was told of the latest that were retried, and the
+ * latest of the others.
  */
 export function latestTold(
   replica: ModelReplica,
-  limit: { readonly all: number; readonly retried: number },
+  limit: { readonly others: number; readonly retried: number },
 ): WriteEvent[] {
-  const told = [...replica.told].sort((x, y) => y.hlc - x.hlc || (dotText(x.dot) < dotText(y.dot) ? -1 : 1));
+  const told = newestFirst(replica.told);
   const retried = told.filter((event) => event.retried === true).slice(0, limit.retried);
-  return told.filter((event, place) => place < limit.all || retried.includes(event));
+  const others = told.filter((event) => event.retried !== true).slice(0, limit.others);
+  return newestFirst([...retried, ...others]);
+}
+
+export function newestFirst(events: Iterable<WriteEvent>): WriteEvent[] {
+  return [...events].sort((x, y) => y.hlc - x.hlc || (dotText(x.dot) < dotText(y.dot) ? -1 : 1));
 }
 
 /** Orders like the dots themselves: by incarnation, then counter. */

@@ -12,7 +12,15 @@ import {
 } from '../../src/core/record.js';
 import { sameDot, type Dot } from '../../src/core/version-vector.js';
 import { viewRecord } from '../../src/core/views.js';
-import { dotText, latestTold, survivors, union, type ModelReplica, type WriteEvent } from './causal-model.js';
+import {
+  dotText,
+  latestTold,
+  newestFirst,
+  survivors,
+  union,
+  type ModelReplica,
+  type WriteEvent,
+} from './causal-model.js';
 
 /** One copy of the key, as the subject has it and as the model has it. */
 export interface Copy {
@@ -20,7 +28,7 @@ export interface Copy {
   readonly model: ModelReplica;
 }
 
-const LIMITS = { all: RECENT_OPERATIONS_MAX, retried: RETRIED_OPERATIONS_MAX };
+const LIMITS = { others: RECENT_OPERATIONS_MAX, retried: RETRIED_OPERATIONS_MAX };
 
 /** Every byte of a record that could differ, as text. */
 export function recordText(record: KeyRecord): string {
@@ -110,6 +118,6 @@ function expectDots(
 
 /** Whether an operation is remembered that is not among the latest. */
 export function remembersBeyond({ record, model }: Copy): boolean {
-  const latest = latestTold(model, { all: RECENT_OPERATIONS_MAX, retried: 0 });
+  const latest = newestFirst(model.told).slice(0, RECENT_OPERATIONS_MAX);
   return record.recentOperations.some((o) => !latest.some((e) => sameDot(e.dot, o.dot)));
 }

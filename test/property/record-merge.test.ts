@@ -288,6 +288,19 @@ const BROKEN: Readonly<Record<string, Partial<Subject>>> = {
       ),
     })),
   },
+  'merge lets retried operations take the places of others': {
+    merge: after((merged) => {
+      const known = [...merged.siblings, ...merged.recentOperations];
+      const latest = known.sort((x, y) => y.hlc - x.hlc || compareDots(x.dot, y.dot));
+      const kept = latest.slice(0, RECENT_OPERATIONS_MAX);
+      return {
+        ...merged,
+        recentOperations: merged.recentOperations.filter(
+          (o) => o.retried === true || kept.some((k) => sameDot(k.dot, o.dot)),
+        ),
+      };
+    }),
+  },
   'merge forgets that an operation was retried': {
     merge: after((merged) => ({
       ...merged,

@@ -208,6 +208,22 @@ describe('expiry and memory', () => {
     }
   });
 
+  it('remembers as many operations beside retried ones as without them, and so forgets none of their time', () => {
+    const first = write('a1', { hlc: hlcFromWallMs(1) });
+    let record = over(EMPTY_RECORD, first);
+    for (let n = 2; n <= 7; n++) record = over(record, write(`a${n}`, { hlc: hlcFromWallMs(n) }));
+    let retried = EMPTY_RECORD;
+    for (let n = 1; n <= 8; n++) {
+      const mark = { ...write(`b${n}`, { hlc: hlcFromWallMs(10 + n) }), retried: true as const };
+      retried = over(retried, n === 8 ? { ...mark, operation: first.operation } : mark);
+    }
+    const merged = mergeRecords(record, retried);
+    expect(dotsOfOperation(merged, first.operation)).toHaveLength(2);
+    expect(names(viewRecord(merged, 'siblings', NOW_MS).values)).toEqual(['a7']);
+    expect(forgetsOperations(merged, 0)).toBe(false);
+    expect(forgetsOperations(over(merged, write('a8', { hlc: hlcFromWallMs(30) })), 0)).toBe(true);
+  });
+
   it('names no sibling that is hidden by its own lower dot: the operation still shows', () => {
     const x = write('a1');
     const twice = mergeRecords(
