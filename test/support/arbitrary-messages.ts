@@ -242,7 +242,7 @@ const vectors: fc.Arbitrary<VersionVector> = fc
   })
   .map((entries) => entries.sort(([a], [b]) => (a < b ? -1 : 1)));
 export const leaderlessMessages: ByType<LeaderlessMessage> = {
-  store: fc.record({ type: fc.constant('store'), sequence, key: text, record: bytes }),
+  store: fc.record({ type: fc.constant('store'), sequence, key: text, record: bytes, asks: fc.boolean() }),
   hold: fc.record({ type: fc.constant('hold'), sequence, home: node, key: text, record: bytes }),
   'store-result': fc.record({
     type: fc.constant('store-result'),

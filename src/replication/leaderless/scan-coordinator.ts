@@ -266,8 +266,7 @@ export class ScanCoordinator {
         this.#calls.store(
           effects,
           replica,
-          key,
-          merged.bytes,
+          { key, record: merged.bytes },
           turn.monotonicMs + STORE_ANSWER_MS_MAX,
           () => undefined,
         );
