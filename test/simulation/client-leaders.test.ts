@@ -5,6 +5,7 @@ import type { TrefoilError } from '../../src/core/errors.js';
 import { partitionOfKey } from '../../src/core/hash.js';
 import { nodeId } from '../../src/core/ids.js';
 import { LEADER_REDIRECTS_AT_ONCE, SESSION_REOPENS_MAX } from '../../src/core/limits.js';
+import { decodeLeaderContext } from '../../src/protocol/leader-context-codec.js';
 import type { ReadLag } from '../../src/protocol/messages.js';
 import { ledMap, type LedStore } from '../support/led-store.js';
 import { LedWorld, NODES } from '../support/led-world.js';
@@ -353,6 +354,18 @@ describe('sessions of the application', () => {
     const bounds = led.operations('scan').map(({ partition, atLeast }) => [partition, atLeast !== null]);
     expect(bounds.filter(([, bounded]) => bounded)).toEqual([[partitionOf(key), true]]);
     expect(written.version).toBeGreaterThan(0);
+  });
+
+  test('remember of a scan that found nothing how far it had looked', async () => {
+    await start();
+    const key = keyFor(1);
+    store.skip(partitionOf(key), 5);
+    const session = db.session();
+    const found = await world.settle(photos.in(session).scan({ prefix: 'none', read: 'follower' }).next());
+    expect(found.done).toBe(true);
+    await world.settle(photos.in(db.session(session.token())).get(key, { read: 'session' }));
+    const [bound] = led.operations('get').map(({ atLeast }) => atLeast);
+    expect(decodeLeaderContext(bound ?? new Uint8Array()).index).toBe(5);
   });
 
   test('a replica that has not seen as much is asked elsewhere', async () => {
