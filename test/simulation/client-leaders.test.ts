@@ -4,7 +4,11 @@ import type { Database, Namespace } from '../../src/client/api.js';
 import type { TrefoilError } from '../../src/core/errors.js';
 import { partitionOfKey } from '../../src/core/hash.js';
 import { nodeId } from '../../src/core/ids.js';
-import { LEADER_REDIRECTS_AT_ONCE, SESSION_REOPENS_MAX } from '../../src/core/limits.js';
+import {
+  LEADER_REDIRECTS_AT_ONCE,
+  REQUESTS_WAITING_MAX,
+  SESSION_REOPENS_MAX,
+} from '../../src/core/limits.js';
 import { decodeLeaderContext } from '../../src/protocol/leader-context-codec.js';
 import type { ReadLag } from '../../src/protocol/messages.js';
 import { ledMap, type LedStore } from '../support/led-store.js';
@@ -149,6 +153,15 @@ describe('the session with a group', () => {
     const writing = photos.put(keyFor(1), 1, { signal: abort.signal });
     abort.abort();
     expect(await world.failure(writing)).toMatchObject({ code: 'Cancelled', outcome: 'failed' });
+  });
+
+  test('no more than the limit wait for it', async () => {
+    await start();
+    for (const n of NODES) world.node(n).react = () => ({ lose: 'request' });
+    const write = (): Promise<unknown> => photos.put(keyFor(1), 1, { timeoutMs: 100 });
+    const waiting = Promise.allSettled(Array.from({ length: REQUESTS_WAITING_MAX }, write));
+    expect(await world.failure(write())).toMatchObject({ code: 'Overloaded', outcome: 'failed' });
+    await world.settle(waiting);
   });
 
   test('a writer that comes later and has more time tries again', async () => {
