@@ -9,7 +9,13 @@
  * An add that was retried elsewhere has a twin for each element. One whose counterpart is superseded is hidden, and the next
  * write takes it away: else what was removed would come back when the twin does.
  */
-import { sameOperation, type CausalContext, type KeyRecord, type Sibling } from './record.js';
+import {
+  closedQuestions,
+  sameOperation,
+  type CausalContext,
+  type KeyRecord,
+  type Sibling,
+} from './record.js';
 import { covers, sameDot } from './version-vector.js';
 
 /** Each element once, under its latest dot, in the order of dots. */
@@ -47,15 +53,29 @@ export function besideRemoved(
 
 /**
  * The siblings, less twins of what is superseded. The dots of one add travel together, so a record that knows one of another
- * incarnation's has seen all of them: an element that it holds under none of them was removed since, or added again.
+ * incarnation's has seen all of them: an element that it holds under none of them was removed since, or added again. So it was
+ * where a closed question tells of a twin that is forgotten, unless the twin's element is still here.
  */
 function withoutSuperseded(record: KeyRecord): readonly Sibling[] {
   const known = [...record.siblings, ...record.recentOperations];
   const retried = known.filter((entry) => entry.retried === true);
-  if (retried.length === 0) return record.siblings;
+  const askedAbout = record.questions?.some((question) => question.closed === true) ?? false;
+  if (retried.length === 0 && !askedAbout) return record.siblings;
   const sameElement = (a: Sibling, b: Sibling): boolean =>
     (a.value === null ? null : elementName(a.value)) === (b.value === null ? null : elementName(b.value));
+  const isTwinOfForgotten = (sibling: Sibling): boolean =>
+    closedQuestions(record, sibling.operation).some(
+      ({ dot }) =>
+        dot.incarnation === sibling.dot.incarnation &&
+        !record.siblings.some(
+          (s) =>
+            s.dot.incarnation !== dot.incarnation &&
+            sameOperation(s.operation, sibling.operation) &&
+            sameElement(s, sibling),
+        ),
+    );
   return record.siblings.filter((sibling) => {
+    if (askedAbout && isTwinOfForgotten(sibling)) return false;
     if (!retried.some((entry) => sameOperation(entry.operation, sibling.operation))) return true;
     const twins = known.filter(
       ({ dot, operation }) =>

@@ -93,6 +93,9 @@ export const RECENT_OPERATIONS_MAX = 8;
  */
 export const RETRIED_OPERATIONS_MAX = 32;
 
+/** Questions about retried operations that a record keeps (docs/adr/0011); the oldest goes, counted in `questions_forgotten`. */
+export const QUESTIONS_MAX = 32;
+
 /** How far ahead of the local wall clock a remote timestamp may push ours; beyond it the data is kept and the clock is not moved. */
 export const CLOCK_SKEW_MS_MAX = 60_000;
 

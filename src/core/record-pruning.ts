@@ -8,7 +8,13 @@
  * The same record and the same `prunable` give the same result, so that replicas which have pruned agree again.
  */
 import { hlcWallMs, type HlcTime } from './hlc.js';
-import { sameOperation, type KeyRecord, type RecentOperation, type Sibling } from './record.js';
+import {
+  sameOperation,
+  type KeyRecord,
+  type RecentOperation,
+  type RetryQuestion,
+  type Sibling,
+} from './record.js';
 import { ALL_COUNTERS, counterOf, dominates, type VersionVector } from './version-vector.js';
 import type { ConflictPolicy } from './views.js';
 
@@ -27,21 +33,28 @@ export function pruneRecord(record: KeyRecord, pruning: Pruning): KeyRecord | nu
   const isOld = ({ hlc }: { readonly hlc: HlcTime }): boolean => hlcWallMs(hlc) + ageMs <= wallMs;
   const goes = (s: Sibling): boolean =>
     s.value === null && isOld(s) && (s.expiresAt === 0 || s.expiresAt + ageMs <= wallMs);
-  if (record.siblings.every(goes) && record.recentOperations.every(isOld)) return null;
+  const questions = record.questions ?? [];
+  if (record.siblings.every(goes) && record.recentOperations.every(isOld) && questions.every(isOld))
+    return null;
   // A tombstone may hide a sibling from the view of another policy: there it goes only with the whole record.
   const siblings = conflict === 'siblings' ? record.siblings.filter((s) => !goes(s)) : record.siblings;
   // What hides a sibling whose operation was applied twice is the memory of that operation.
-  const stays = (o: RecentOperation): boolean =>
+  const stays = (o: RecentOperation | RetryQuestion): boolean =>
     !isOld(o) || siblings.some((s) => sameOperation(s.operation, o.operation));
   const context = record.context.filter(
     ([incarnation]) =>
       counterOf(prunable, incarnation) !== ALL_COUNTERS ||
       siblings.some((s) => s.dot.incarnation === incarnation) ||
-      record.recentOperations.some((o) => o.dot.incarnation === incarnation && stays(o)),
+      [...record.recentOperations, ...questions].some((o) => o.dot.incarnation === incarnation && stays(o)),
   );
   if (siblings.length === record.siblings.length && context.length === record.context.length) return record;
-  const recentOperations = record.recentOperations.filter((o) =>
-    context.some(([incarnation]) => incarnation === o.dot.incarnation),
-  );
-  return { context, siblings, recentOperations };
+  const isCovered = (o: RecentOperation | RetryQuestion): boolean =>
+    context.some(([incarnation]) => incarnation === o.dot.incarnation);
+  const keptQuestions = questions.filter(isCovered);
+  return {
+    context,
+    siblings,
+    recentOperations: record.recentOperations.filter(isCovered),
+    ...(keptQuestions.length === 0 ? {} : { questions: keptQuestions }),
+  };
 }

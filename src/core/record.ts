@@ -3,7 +3,8 @@
  *
  *   record ── context           everything this key's replica has seen, as a version vector
  *          ├─ siblings          what survives of it: concurrent values and tombstones, sorted by dot
- *          └─ recentOperations  which operations wrote what was superseded since, newest first
+ *          ├─ recentOperations  which operations wrote what was superseded since, newest first
+ *          └─ questions         of which operations a retry was announced before it was minted, newest first
  *
  * `mergeRecords` is a join: commutative, associative, idempotent (test/property/record-merge.test.ts holds
  * it against a model that keeps full causal histories). It never resolves a conflict and never enforces a
@@ -15,7 +16,7 @@
  */
 import type { SessionId } from './ids.js';
 import { hlcWallMs, type HlcTime } from './hlc.js';
-import { RECENT_OPERATIONS_MAX, RETRIED_OPERATIONS_MAX } from './limits.js';
+import { QUESTIONS_MAX, RECENT_OPERATIONS_MAX, RETRIED_OPERATIONS_MAX } from './limits.js';
 import {
   compareDots,
   covers,
@@ -55,6 +56,20 @@ export interface RecentOperation {
   readonly retried?: true;
 }
 
+/**
+ * Word that a retry of an operation is about to be minted, on the disks of W replicas before it is: none of them knew the
+ * operation. The retry may then wait on a replica that is cut off, while the first attempt turns up, is superseded and forgotten
+ * (docs/adr/0011).
+ */
+export interface RetryQuestion {
+  readonly hlc: HlcTime;
+  readonly operation: OperationId;
+  /** Of the coordinator that asks, and of no sibling. The retry is minted by the same incarnation. */
+  readonly dot: Dot;
+  /** Somebody who knew of the question knew as well that another incarnation's write of the operation is superseded. */
+  readonly closed?: true;
+}
+
 export interface KeyRecord {
   readonly context: VersionVector;
   /** Sorted by dot. Every dot is covered by `context`. */
@@ -64,6 +79,8 @@ export interface KeyRecord {
    * `RECENT_OPERATIONS_MAX` of the others.
    */
   readonly recentOperations: readonly RecentOperation[];
+  /** Newest first, the latest `QUESTIONS_MAX`; absent where there are none. */
+  readonly questions?: readonly RetryQuestion[];
 }
 
 export const EMPTY_RECORD: KeyRecord = { context: [], siblings: [], recentOperations: [] };
@@ -96,6 +113,7 @@ export function mergeSeen(
     context: join(a.context, b.context),
     siblings,
     recentOperations: latestSuperseded([a, b], siblings),
+    ...latestQuestions([a, b], siblings),
   };
 }
 
@@ -174,10 +192,22 @@ export function applyChange(
 ): KeyRecord {
   const siblings = [...kept, ...written].sort((x, y) => compareDots(x.dot, y.dot));
   const marked = mark === undefined ? [] : [mark];
+  const sources = [local, { ...EMPTY_RECORD, recentOperations: marked }];
   return {
     context: [...written, ...marked].reduce((context, w) => withDot(context, w.dot), local.context),
     siblings,
-    recentOperations: latestSuperseded([local, { ...EMPTY_RECORD, recentOperations: marked }], siblings),
+    recentOperations: latestSuperseded(sources, siblings),
+    ...latestQuestions(sources, siblings),
+  };
+}
+
+/** The record with one more question, which changes nothing else in it. */
+export function applyQuestion(local: KeyRecord, question: RetryQuestion): KeyRecord {
+  const asked = { ...EMPTY_RECORD, questions: [question] };
+  return {
+    ...local,
+    context: withDot(local.context, question.dot),
+    ...latestQuestions([local, asked], local.siblings),
   };
 }
 
@@ -214,11 +244,67 @@ function latestSuperseded(
   return known.filter(({ dot }) => !survivors.some((s) => sameDot(s.dot, dot))).map(recentOperation);
 }
 
+/**
+ * The latest questions that the sources know. One closes, for good, where the question meets the knowledge that another incarnation's
+ * write of the operation is superseded: that may be forgotten soon, and the retry still come.
+ */
+function latestQuestions(
+  sources: readonly KeyRecord[],
+  survivors: readonly Sibling[],
+): { readonly questions?: readonly RetryQuestion[] } {
+  if (sources.every((source) => source.questions === undefined)) return {};
+  const byDot: RetryQuestion[] = [];
+  for (const question of sources.flatMap((source) => source.questions ?? [])) {
+    const place = byDot.findIndex((other) => sameDot(other.dot, question.dot));
+    if (place < 0) byDot.push(question);
+    else if (question.closed === true) byDot[place] = question;
+  }
+  const superseded = sources
+    .flatMap((source) => [...source.siblings, ...source.recentOperations])
+    .filter(({ dot }) => !survivors.some((s) => sameDot(s.dot, dot)));
+  const closes = ({ operation, dot }: RetryQuestion): boolean =>
+    superseded.some(
+      (entry) => entry.dot.incarnation !== dot.incarnation && sameOperation(entry.operation, operation),
+    );
+  return {
+    questions: byDot
+      .sort(newestFirst)
+      .slice(0, QUESTIONS_MAX)
+      .map((question) => (closes(question) ? { ...question, closed: true } : question)),
+  };
+}
+
+/** The closed questions about an operation. (An open one does not tell that it was ever applied.) */
+export function closedQuestions(record: KeyRecord, operation: OperationId): readonly RetryQuestion[] {
+  if (record.questions === undefined) return [];
+  return record.questions.filter((q) => q.closed === true && sameOperation(q.operation, operation));
+}
+
+/**
+ * Whether a replica that was sent `incoming`, and now holds `held`, knows what its sender must know before the write counts: that
+ * a retry was announced of an operation which the sender knows to be superseded, and would forget.
+ */
+export function knowsBetter(held: KeyRecord, incoming: KeyRecord): boolean {
+  return (held.questions ?? []).some(
+    ({ operation, dot, closed }) =>
+      closed === true &&
+      incoming.recentOperations.some((entry) => sameOperation(entry.operation, operation)) &&
+      !closedQuestions(incoming, operation).some((known) => sameDot(known.dot, dot)),
+  );
+}
+
+/** Whether `incoming` brings a question that `held` did not have. */
+export function asksAnew(incoming: KeyRecord, held: KeyRecord): boolean {
+  return (incoming.questions ?? []).some(
+    ({ dot }) => !(held.questions ?? []).some((known) => sameDot(known.dot, dot)),
+  );
+}
+
 function recentOperation({ hlc, operation, dot, retried }: RecentOperation): RecentOperation {
   return retried === true ? { hlc, operation, dot, retried } : { hlc, operation, dot };
 }
 
-function newestFirst(a: RecentOperation, b: RecentOperation): number {
+function newestFirst(a: RetryQuestion, b: RetryQuestion): number {
   return b.hlc - a.hlc || compareDots(a.dot, b.dot);
 }
 
@@ -236,7 +322,7 @@ function learn(latest: RecentOperation[], entry: RecentOperation, max: number): 
   if (latest.length > max) latest.pop();
 }
 
-/** Whether two records of one key are the same. A dot names its write; only expiry changes what stands under it. */
+/** Whether two records of one key are the same. A dot names its write; only expiry, and the closing of a question, change what stands under it. */
 export function sameRecord(a: KeyRecord, b: KeyRecord): boolean {
   return (
     a.siblings.length === b.siblings.length &&
@@ -246,7 +332,18 @@ export function sameRecord(a: KeyRecord, b: KeyRecord): boolean {
       const other = b.siblings[i] as Sibling;
       return sameDot(s.dot, other.dot) && (s.value === null) === (other.value === null);
     }) &&
-    a.recentOperations.every((o, i) => sameDot(o.dot, (b.recentOperations[i] as RecentOperation).dot))
+    a.recentOperations.every((o, i) => sameDot(o.dot, (b.recentOperations[i] as RecentOperation).dot)) &&
+    sameQuestions(a.questions ?? [], b.questions ?? [])
+  );
+}
+
+function sameQuestions(a: readonly RetryQuestion[], b: readonly RetryQuestion[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every(({ dot, closed }, i) => {
+      const other = b[i] as RetryQuestion;
+      return sameDot(dot, other.dot) && closed === other.closed;
+    })
   );
 }
 
@@ -270,9 +367,12 @@ export function retriedOperations(record: KeyRecord): number {
   return record.siblings.filter(retried).length + record.recentOperations.filter(retried).length;
 }
 
-/** The dots under which the record knows an operation, lowest first. More than one after a retry elsewhere. */
+/**
+ * The dots under which the record knows an operation, lowest first. More than one after a retry elsewhere. That of a closed
+ * question counts: the operation was applied and superseded.
+ */
 export function dotsOfOperation(record: KeyRecord, operation: OperationId): Dot[] {
-  return [...record.siblings, ...record.recentOperations]
+  return [...record.siblings, ...record.recentOperations, ...closedQuestions(record, operation)]
     .filter((entry) => sameOperation(entry.operation, operation))
     .map((entry) => entry.dot)
     .sort(compareDots);
@@ -283,6 +383,7 @@ export function highestHlc(record: KeyRecord): HlcTime {
   let highest = 0;
   for (const s of record.siblings) highest = Math.max(highest, s.hlc);
   for (const r of record.recentOperations) highest = Math.max(highest, r.hlc);
+  for (const q of record.questions ?? []) highest = Math.max(highest, q.hlc);
   return highest;
 }
 

@@ -2,7 +2,7 @@
  * Conflict policies as views: pure functions from a record to what a reader is shown. Nothing here is ever
  * stored; what a reader makes of it is stored only as a new write that covers what it resolved.
  */
-import { sameOperation, type KeyRecord, type Sibling } from './record.js';
+import { closedQuestions, sameOperation, type KeyRecord, type Sibling } from './record.js';
 import { compareDots, type Dot } from './version-vector.js';
 
 /** Policies for opaque values. */
@@ -51,7 +51,10 @@ function isRepeated(record: KeyRecord, sibling: Sibling): boolean {
 
 /** Whether the sibling's operation is known to be superseded, under another dot. */
 function isSuperseded(record: KeyRecord, sibling: Sibling): boolean {
-  return record.recentOperations.some((o) => sameOperation(o.operation, sibling.operation));
+  return (
+    record.recentOperations.some((o) => sameOperation(o.operation, sibling.operation)) ||
+    closedQuestions(record, sibling.operation).length > 0
+  );
 }
 
 /**

@@ -22,6 +22,8 @@ export interface StoreResult {
   readonly sequence: number;
   /** `refused`: the receiver cannot write (full disk, read-only). `corrupt`: its own copy awaits repair. */
   readonly status: 'stored' | 'corrupt' | 'refused';
+  /** What the receiver holds now, where the sender must know that before its write counts (docs/adr/0011); else null. */
+  readonly record: Uint8Array | null;
 }
 
 /**

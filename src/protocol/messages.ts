@@ -15,7 +15,7 @@ import type { LeaderFollowerMessage } from './leader-follower-messages.js';
 import type { LeaderlessMessage } from './leaderless-messages.js';
 
 /** Raised when a frame or message changes shape; a node refuses every other version. */
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 
 // --- Connection ----------------------------------------------------------------------------------------
 

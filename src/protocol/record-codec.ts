@@ -6,11 +6,13 @@
  *     header   context: count, then (incarnation, counter) each
  *              siblings: count, then (dot, hlc, session, sequence, expiresAt) each
  *              recent operations: count, then (dot, hlc, session, sequence) each
+ *              questions, where there are any: count, then (dot, hlc, session, sequence) each
  *     payload  for each sibling 0 for a tombstone, or the length of its value + 1; then the values' bytes
  *
  * Every dot is covered by the context, so a dot names its incarnation by its place there; a session is
  * spelled out where it first stands and is a number afterwards (numbers and texts: see `binary.ts`). Of a write minted for
- * a retry the place is raised by the length of the context: records from before that was kept read as they did.
+ * a retry, and of a question that is closed, the place is raised by the length of the context. Records from before these were
+ * kept read as they did.
  *
  * Hash trees digest the header as it is. Therefore one record has one encoding, and the header has
  * everything but whether a sibling is a value or a tombstone: expiry turns one into the other under the
@@ -21,7 +23,7 @@ import { TrefoilError } from '../core/errors.js';
 import { HLC_TIME_MAX } from '../core/hlc.js';
 import { incarnationId, sessionId, type SessionId } from '../core/ids.js';
 import { invariant } from '../core/invariant.js';
-import type { KeyRecord, RecentOperation, Sibling } from '../core/record.js';
+import type { KeyRecord, RecentOperation, RetryQuestion, Sibling } from '../core/record.js';
 import { compareDots, type VersionEntry, type VersionVector } from '../core/version-vector.js';
 import { BinaryReader, BinaryWriter, crcHolds } from './binary.js';
 
@@ -89,10 +91,12 @@ export function decodeCheckedRecord(bytes: Uint8Array): KeyRecord {
   const sessions: Sessions = { names: [], known: new Set() };
   const siblings = readSiblings(reader, context, sessions);
   const recentOperations = readRecentOperations(reader, context, sessions);
+  const questions = reader.position < headerEnd ? readQuestions(reader, context, sessions) : undefined;
   if (reader.position !== headerEnd) throw corrupt('its header has another length than it says');
   readValues(reader, siblings);
   if (reader.remaining > 0) throw corrupt('bytes follow it');
-  return { context, siblings, recentOperations };
+  if (questions === undefined) return { context, siblings, recentOperations };
+  return { context, siblings, recentOperations, questions };
 }
 
 /**
@@ -150,9 +154,15 @@ function writeHeader(record: KeyRecord): void {
   }
   body.uint(record.recentOperations.length);
   for (const r of record.recentOperations) writeWrite(r, record.context, sessions);
+  if (record.questions === undefined) return;
+  invariant(record.questions.length > 0, 'a record without questions has no list of them');
+  body.uint(record.questions.length);
+  for (const { closed, ...question } of record.questions) {
+    writeWrite(closed === true ? { ...question, retried: true } : question, record.context, sessions);
+  }
 }
 
-/** What a sibling and a recent operation have in common. */
+/** What a sibling, a recent operation and a question have in common; closed is to the one what retried is to the others. */
 function writeWrite(write: RecentOperation, context: VersionVector, sessions: Map<SessionId, number>): void {
   const { dot, hlc, operation, retried } = write;
   const place = context.findIndex(([incarnation]) => incarnation === dot.incarnation);
@@ -218,6 +228,14 @@ function readRecentOperations(
     recent.push(readWrite(reader, context, sessions));
   }
   return recent;
+}
+
+function readQuestions(reader: BinaryReader, context: VersionVector, sessions: Sessions): RetryQuestion[] {
+  const questions = readRecentOperations(reader, context, sessions);
+  if (questions.length === 0) throw corrupt('it has an empty list of questions');
+  return questions.map(({ hlc, operation, dot, retried }) =>
+    retried === true ? { hlc, operation, dot, closed: true } : { hlc, operation, dot },
+  );
 }
 
 function readWrite(reader: BinaryReader, context: VersionVector, sessions: Sessions): RecentOperation {

@@ -2,7 +2,7 @@
  * Holds a record against the causal model: byte for byte what it should be, and what the views make of it.
  */
 import type { IncarnationId } from '../../src/core/ids.js';
-import { RECENT_OPERATIONS_MAX, RETRIED_OPERATIONS_MAX } from '../../src/core/limits.js';
+import { QUESTIONS_MAX, RECENT_OPERATIONS_MAX, RETRIED_OPERATIONS_MAX } from '../../src/core/limits.js';
 import {
   highestHlc,
   sameOperation,
@@ -28,7 +28,7 @@ export interface Copy {
   readonly model: ModelReplica;
 }
 
-const LIMITS = { others: RECENT_OPERATIONS_MAX, retried: RETRIED_OPERATIONS_MAX };
+export const WINDOWS = { others: RECENT_OPERATIONS_MAX, retried: RETRIED_OPERATIONS_MAX };
 
 /** Every byte of a record that could differ, as text. */
 export function recordText(record: KeyRecord): string {
@@ -36,7 +36,14 @@ export function recordText(record: KeyRecord): string {
     record.context,
     record.siblings.map(siblingFields),
     record.recentOperations.map(operationFields),
+    record.questions?.map((question) => [...operationFields(question), question.closed ?? false]),
   ]);
+}
+
+/** The same without which questions are closed. */
+export function openRecordText(record: KeyRecord): string {
+  const opened = record.questions?.map(({ hlc, operation, dot }) => ({ hlc, operation, dot }));
+  return recordText(opened === undefined ? record : { ...record, questions: opened });
 }
 
 function siblingFields(s: Sibling): unknown[] {
@@ -58,7 +65,14 @@ function expectedRecord(model: ModelReplica): KeyRecord {
   return {
     context: [...context].sort(([x], [y]) => (x < y ? -1 : 1)),
     siblings: surviving.map((e) => ({ ...e, value: model.expired.has(e) ? null : e.value })),
-    recentOperations: latestTold(model, LIMITS).filter((e) => !surviving.includes(e)),
+    recentOperations: latestTold(model, WINDOWS).filter((e) => !surviving.includes(e)),
+    ...(model.asked.size === 0
+      ? {}
+      : {
+          questions: newestFirst(model.asked)
+            .slice(0, QUESTIONS_MAX)
+            .map((q) => (model.closed.has(q) ? { ...q, closed: true } : q)),
+        }),
   };
 }
 
@@ -67,7 +81,7 @@ export function compareCopy(copy: Copy): void {
   const expected = recordText(expectedRecord(copy.model));
   if (held !== expected)
     throw new Error(`the record is not the model's\nheld     ${held}\nexpected ${expected}`);
-  const highest = Math.max(0, ...[...copy.model.told].map((e) => e.hlc));
+  const highest = Math.max(0, ...[...copy.model.told, ...copy.model.asked].map((e) => e.hlc));
   if (highestHlc(copy.record) !== highest) throw new Error(`highest HLC ${highest} was lost`);
 }
 
@@ -75,14 +89,14 @@ export function compareCopy(copy: Copy): void {
 export function compareViews({ record, model }: Copy): number {
   const wallMs = 10;
   const surviving = survivors(model);
-  const remembered = union(new Set(surviving), new Set(latestTold(model, LIMITS)));
+  const remembered = union(new Set(surviving), new Set(latestTold(model, WINDOWS)));
   const repeated = (e: WriteEvent): boolean =>
     [...remembered].some(
       (twin) =>
         twin !== e &&
         sameOperation(twin.operation, e.operation) &&
         (!surviving.includes(twin) || dotText(twin.dot) < dotText(e.dot)),
-    );
+    ) || [...model.closed].some((question) => sameOperation(question.operation, e.operation));
   const shown = surviving.filter((e) => !repeated(e));
   const live = shown.filter(
     (e) => e.value !== null && !model.expired.has(e) && (e.expiresAt === 0 || e.expiresAt > wallMs),

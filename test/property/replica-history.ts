@@ -10,6 +10,7 @@ import fc from 'fast-check';
 import { incarnationId, sessionId, type IncarnationId } from '../../src/core/ids.js';
 import { CONTEXT_DOTS_MAX, RECENT_OPERATIONS_MAX } from '../../src/core/limits.js';
 import {
+  applyQuestion,
   dotsOfOperation,
   EMPTY_CONTEXT,
   EMPTY_RECORD,
@@ -25,6 +26,7 @@ import {
 } from '../../src/core/record.js';
 import { join, sameDot, type Dot } from '../../src/core/version-vector.js';
 import {
+  modelAsk,
   modelExpire,
   modelMerge,
   modelWrite,
@@ -35,7 +37,7 @@ import {
   type ModelContext,
   type WriteEvent,
 } from './causal-model.js';
-import { compareCopy, compareViews, remembersBeyond, type Copy } from './record-comparison.js';
+import { compareCopy, compareViews, remembersBeyond, WINDOWS, type Copy } from './record-comparison.js';
 
 /** What is on trial. `keepsIncarnation` plants the fault of minting on after memory was lost. */
 export interface Subject {
@@ -58,6 +60,8 @@ type Step =
       readonly gap: number;
     }
   | { readonly type: 'retry'; readonly at: number; readonly which: number; readonly hlc: number }
+  /** A retry is announced, and perhaps never minted. */
+  | { readonly type: 'ask'; readonly at: number; readonly which: number; readonly hlc: number }
   | { readonly type: 'read'; readonly client: number; readonly replicas: readonly boolean[] }
   | { readonly type: 'send'; readonly from: number }
   | { readonly type: 'deliver'; readonly to: number; readonly which: number; readonly again: boolean }
@@ -94,6 +98,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   { weight: 5, arbitrary: fc.record({ type: fc.constant('retry'), at: replica, which: anything, hlc }) },
+  { weight: 3, arbitrary: fc.record({ type: fc.constant('ask'), at: replica, which: anything, hlc }) },
   {
     weight: 4,
     arbitrary: fc.record({
@@ -165,6 +170,8 @@ export interface Reached {
   readonly forgotOperations: number;
   /** Records that remembered an operation only because it was retried. */
   readonly keptRetried: number;
+  /** Records in which a question was closed. */
+  readonly closedQuestions: number;
 }
 
 /** Runs a history and throws at the first step after which the subject and the model disagree. */
@@ -191,6 +198,7 @@ class Run {
   #expired = 0;
   #forgotOperations = 0;
   #keptRetried = 0;
+  #closedQuestions = 0;
 
   constructor(subject: Subject, replicas: number) {
     this.#subject = subject;
@@ -212,6 +220,7 @@ class Run {
       expired: this.#expired,
       forgotOperations: this.#forgotOperations,
       keptRetried: this.#keptRetried,
+      closedQuestions: this.#closedQuestions,
     };
   }
 
@@ -221,6 +230,8 @@ class Run {
         return this.#write(next);
       case 'retry':
         return this.#retry(next);
+      case 'ask':
+        return this.#ask(next);
       case 'read':
         return this.#read(next);
       case 'send':
@@ -269,6 +280,18 @@ class Run {
     this.#mint(at, issued, next.hlc, 0, { retried: true });
   }
 
+  #ask(next: Step & { readonly type: 'ask' }): void {
+    const issued = this.#issued[next.which % Math.max(1, this.#issued.length)];
+    const at = this.#replica(next.at);
+    if (issued === undefined || dotsOfOperation(at.copy.record, issued.operation).length > 0) return;
+    const question = { dot: this.#dot(at, 0), hlc: next.hlc + 1, operation: issued.operation };
+    const nothing = { expiresAt: 0, value: null, past: new Set<WriteEvent>() };
+    this.#hold(at, {
+      record: applyQuestion(at.copy.record, question),
+      model: modelAsk(at.copy.model, { ...question, ...nothing, question: true }),
+    });
+  }
+
   #mint(
     at: Replica,
     issued: Issued,
@@ -276,9 +299,7 @@ class Run {
     gap: number,
     mark: { readonly retried?: true },
   ): WriteEvent {
-    const counter = (this.#counters.get(at.incarnation) ?? 0) + 1 + gap;
-    this.#counters.set(at.incarnation, counter);
-    const dot: Dot = { incarnation: at.incarnation, counter };
+    const dot = this.#dot(at, gap);
     const { operation, expiresAt, value } = issued;
     const written: Sibling = {
       dot,
@@ -291,9 +312,15 @@ class Run {
     const event: WriteEvent = { ...written, past: pastOf(at.copy.model, issued.writer.model) };
     this.#hold(at, {
       record: this.#subject.write(at.copy.record, issued.writer.context, written),
-      model: modelWrite(at.copy.model, event),
+      model: modelWrite(at.copy.model, event, WINDOWS),
     });
     return event;
+  }
+
+  #dot(at: Replica, gap: number): Dot {
+    const counter = (this.#counters.get(at.incarnation) ?? 0) + 1 + gap;
+    this.#counters.set(at.incarnation, counter);
+    return { incarnation: at.incarnation, counter };
   }
 
   #read(next: Step & { readonly type: 'read' }): void {
@@ -334,7 +361,7 @@ class Run {
   }
 
   #mergeCopies(a: Copy, b: Copy): Copy {
-    return { record: this.#subject.merge(a.record, b.record), model: modelMerge(a.model, b.model) };
+    return { record: this.#subject.merge(a.record, b.record), model: modelMerge(a.model, b.model, WINDOWS) };
   }
 
   #hold(at: Replica, copy: Copy): void {
@@ -347,6 +374,7 @@ class Run {
   #check(copy: Copy): void {
     compareCopy(copy);
     this.#hidden += compareViews(copy);
+    if (copy.model.closed.size > 0) this.#closedQuestions++;
     if (copy.model.told.size > RECENT_OPERATIONS_MAX) this.#forgotOperations++;
     const { siblings, recentOperations } = copy.record;
     if (siblings.length + recentOperations.length > RECENT_OPERATIONS_MAX && remembersBeyond(copy)) {

@@ -26,6 +26,44 @@ async function writtenTwice(
   return cluster.settle(n2.put('k', 'x', { operation, attempt: 1, namespace }));
 }
 
+/**
+ * The first attempt of a write is on n2 alone, which others did not reach; its retry on n1 alone, which the others can no longer reach:
+ * n3 had said that it does not know the operation. The context is that of the first attempt.
+ */
+async function retriedOutOfSight(
+  namespace: string,
+): Promise<{ cluster: SimCluster; n1: RawClient; n2: RawClient; context: Uint8Array | null }> {
+  let announced = false;
+  const cluster = await SimCluster.start({
+    seed: 8,
+    namespaces: NAMESPACES,
+    onMessage: (from, to, message) => {
+      if (message.type !== 'replica' || from !== 'n3' || to !== 'n1') return;
+      announced ||= message.message.type === 'store-result';
+    },
+  });
+  const n1 = await RawClient.open(cluster, 'n1');
+  const n2 = await RawClient.open(cluster, 'n2');
+  const { network } = cluster.world;
+  network.partition('n2', ['n1', 'n3']);
+  await cluster.parted('n2', ['n1', 'n3']);
+  const operation = n1.operation();
+  const { context } = await cluster.settle(n2.put('k', 'x', { operation, write: 'one', namespace }));
+  watch(n1.put('k', 'x', { operation, attempt: 1, namespace }));
+  await cluster.simulation.runUntil(() => announced);
+  network.block('n1', 'n3');
+  await cluster.simulation.runUntil(() => cluster.stored('n1', 'k', namespace).includes('x'));
+  network.heal();
+  network.partition('n1', ['n2', 'n3']);
+  const reaches = (): boolean =>
+    cluster
+      .node('n2')
+      .status()
+      .peers.some(({ node, reachable }) => node === 'n3' && reachable);
+  await cluster.simulation.runUntil(reaches);
+  return { cluster, n1, n2, context };
+}
+
 describe('the window of operations', () => {
   it('does not stand in the way of a retry when all that it holds is old', async () => {
     const cluster = await SimCluster.start({ seed: 1, namespaces: NAMESPACES });
@@ -127,6 +165,48 @@ describe('the window of operations', () => {
       const { values } = await cluster.settle(reader.get('k', { read: 'all' }));
       expect(values).toEqual([`y${RECENT_OPERATIONS_MAX - 1}`]);
     }
+  });
+
+  // `sim run leaderless-power-cuts --seed 30018`, shrunk by hand: neither attempt was on more than one replica.
+  it.each(['default', 'latest'])(
+    'is not what tells of a retry that only its own coordinator has (%s)',
+    async (namespace) => {
+      const { cluster, n2, context: latest } = await retriedOutOfSight(namespace);
+      let context = latest;
+      for (let i = 0; i < 2 * RECENT_OPERATIONS_MAX; i++) {
+        ({ context } = await cluster.settle(n2.put('k', `y${i}`, { context, namespace })));
+      }
+      expect(cluster.record('n2', 'k', namespace)!.questions).toMatchObject([{ closed: true }]);
+      cluster.world.network.heal();
+      await cluster.converge(30_000);
+      expect(cluster.stored('n3', 'k', namespace)).toContain('x');
+      for (const node of ['n1', 'n2', 'n3']) {
+        const reader = await RawClient.open(cluster, node);
+        const { values } = await cluster.settle(reader.get('k', { read: 'all', namespace }));
+        expect(values).toEqual([`y${2 * RECENT_OPERATIONS_MAX - 1}`]);
+      }
+    },
+  );
+
+  it('is made up for before a write over the first attempt counts, on all that have stored it', async () => {
+    const { cluster, n2, context } = await retriedOutOfSight('default');
+    // n2 had not heard of the retry; n3 had, and says so.
+    expect(cluster.record('n2', 'k')!.questions).toBeUndefined();
+    await cluster.settle(n2.put('k', 'y', { context }));
+    expect(cluster.counter('n2', 'writes_stored_again')).toBe(1);
+    for (const node of ['n2', 'n3']) {
+      expect(cluster.record(node, 'k')!.questions).toMatchObject([{ closed: true }]);
+    }
+  });
+
+  it('holds no retry up: one whose first attempt never arrived is minted and shown', async () => {
+    const { cluster, n1 } = await retriedOutOfSight('default');
+    const operation = n1.operation();
+    cluster.world.network.heal();
+    await cluster.converge(30_000);
+    await cluster.settle(n1.put('other', 'x', { operation, attempt: 1 }));
+    expect((await cluster.settle(n1.get('other', { read: 'all' }))).values).toEqual(['x']);
+    expect(cluster.record('n1', 'other')!.questions).toMatchObject([{ operation }]);
   });
 
   // Campaign seed 100763 lost an acknowledged value this way.

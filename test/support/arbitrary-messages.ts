@@ -249,6 +249,7 @@ export const leaderlessMessages: ByType<LeaderlessMessage> = {
     type: fc.constant('store-result'),
     sequence,
     status: fc.constantFrom('stored', 'corrupt', 'refused'),
+    record: orNull(bytes),
   }),
   fetch: fc.record({ type: fc.constant('fetch'), sequence, key: text }),
   'fetch-result': fc.record({
@@ -451,7 +452,10 @@ export const records: fc.Arbitrary<KeyRecord> = fc
         .map(([one, retried]) => (retried ? { ...one, retried: true as const } : one));
     const many = context.length === 0 ? 0 : 5;
     const sameDot = (d: { readonly dot: Dot }) => `${d.dot.counter} ${d.dot.incarnation}`;
-    return fc.record({
+    const closable = fc
+      .tuple(fc.record(write), fc.boolean())
+      .map(([one, closed]) => (closed ? { ...one, closed: true as const } : one));
+    const made = fc.record({
       context: fc.constant(context),
       siblings: fc
         .uniqueArray(
@@ -463,4 +467,9 @@ export const records: fc.Arbitrary<KeyRecord> = fc
         .map((siblings) => siblings.sort((a, b) => compareDots(a.dot, b.dot))),
       recentOperations: fc.uniqueArray(retriable(fc.record(write)), { maxLength: many, selector: sameDot }),
     });
+    const questions = fc.uniqueArray(closable, { maxLength: many, selector: sameDot });
+    // Absent where there are none.
+    return fc
+      .tuple(made, questions)
+      .map(([record, asked]) => (asked.length === 0 ? record : { ...record, questions: asked }));
   });

@@ -1,6 +1,6 @@
 /** Three nodes with one partition of each kind, so that every key has the same coordinators, and a client for each node. */
 import { RawClient } from './raw-client.js';
-import { SimCluster } from './sim-cluster.js';
+import { SimCluster, type SimClusterOptions } from './sim-cluster.js';
 
 const NAMESPACES = `
   - { name: default, strategy: leaderless, partitions: 1 }
@@ -9,8 +9,8 @@ const NAMESPACES = `
   - { name: set, strategy: leaderless, partitions: 1, conflict: set }
 `;
 
-export async function start(seed: number): Promise<SimCluster> {
-  return SimCluster.start({ seed, namespaces: NAMESPACES });
+export async function start(seed: number, onMessage?: SimClusterOptions['onMessage']): Promise<SimCluster> {
+  return SimCluster.start({ seed, namespaces: NAMESPACES, ...(onMessage && { onMessage }) });
 }
 
 /** One client for each node. */

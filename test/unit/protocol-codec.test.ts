@@ -108,7 +108,7 @@ describe('golden frames: a difference here is a new PROTOCOL_VERSION', () => {
       'hello',
       {
         type: 'hello',
-        protocol: 2,
+        protocol: 3,
         cluster: 'local',
         role: 'client',
         id: 's-1',
@@ -116,7 +116,7 @@ describe('golden frames: a difference here is a new PROTOCOL_VERSION', () => {
         mapEpoch: 2,
         mapHash: '00112233aabbccdd',
       },
-      '9865cca891980102a56c6f63616c01a3732d31a002b030303131323233336161626263636464',
+      '9682247991980103a56c6f63616c01a3732d31a002b030303131323233336161626263636464',
     ],
     [
       'request',

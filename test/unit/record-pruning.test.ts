@@ -84,6 +84,31 @@ describe('a tombstone beside values', () => {
   });
 });
 
+describe('a question about a retried operation', () => {
+  const asked = (wallMs?: number): KeyRecord => ({
+    ...record({ a: 3, b: 7 }, [sibling('b', 7, null)]),
+    questions: [operation('a', 3, wallMs)],
+  });
+
+  it('goes with the record, and holds it while it is young', () => {
+    expect(prune(asked(), { a: 3, b: 7 })).toBeNull();
+    const young = asked(AGE_MS - 1);
+    expect(prune(young, { a: 3, b: 7 })).toEqual({ ...young, siblings: [] });
+  });
+
+  it('goes with its incarnation, unless it hides a sibling', () => {
+    const held = { ...record({ a: 3, b: 7 }, [sibling('b', 7, 'v')]), questions: [operation('a', 3)] };
+    expect(prune(held, { a: ALL_COUNTERS, b: 7 })).toEqual(record({ b: 7 }, [sibling('b', 7, 'v')]));
+    const twin = sibling('b', 7, 'v', { operation: operation('a', 3).operation });
+    const hidden: KeyRecord = {
+      ...held,
+      siblings: [twin],
+      questions: [{ ...operation('a', 3), closed: true }],
+    };
+    expect(prune(hidden, { a: ALL_COUNTERS, b: 7 })).toBe(hidden);
+  });
+});
+
 describe("an ended incarnation's entry", () => {
   const superseded = record({ a: 3, b: 7 }, [sibling('b', 7, 'v')], [operation('a', 3)]);
 

@@ -36,6 +36,7 @@ import { RecordRepair, REPAIR } from './record-repair.js';
 import { PAGE, SCAN, ScanCoordinator } from './scan-coordinator.js';
 import { StandInReplica } from './stand-in.js';
 import { COMPARE_MS, PRUNE_MS, RETRY_AGE_MS_MAX, SWEEP_MS } from './tuning.js';
+import { StoreRounds } from './store-rounds.js';
 import { WriteCoordinator } from './write-coordinator.js';
 
 const SWEEP = 'sweep';
@@ -59,6 +60,7 @@ class LeaderlessReplica implements Replica {
   readonly #repair: RecordRepair;
   readonly #hints: HintedHandoff;
   readonly #writes: WriteCoordinator;
+  readonly #rounds: StoreRounds;
   readonly #reads: ReadCoordinator;
   readonly #scans: ScanCoordinator;
   readonly #antiEntropy: AntiEntropy;
@@ -80,7 +82,8 @@ class LeaderlessReplica implements Replica {
     this.#calls = calls;
     this.#repair = repair;
     this.#hints = new HintedHandoff(members.peers, replicaHints(members, this.#records), calls);
-    this.#writes = new WriteCoordinator(members, this.#records, calls, this.#hints, repair, this.#floor);
+    this.#rounds = new StoreRounds(members, this.#records, calls, this.#hints);
+    this.#writes = new WriteCoordinator(members, this.#records, calls, this.#rounds, repair, this.#floor);
     this.#reads = new ReadCoordinator(members, this.#records, calls, repair, this.#floor);
     this.#scans = new ScanCoordinator(members, this.#records, calls, repair, this.#floor);
     const firstRound = turn.random.integer(2 ** 31);
@@ -120,7 +123,7 @@ class LeaderlessReplica implements Replica {
         this.#timer(event.timer, turn, effects);
         break;
       case 'durable':
-        this.#writes.durable(event.token, turn, effects);
+        this.#rounds.durable(event.token, turn, effects);
         break;
       case 'peer-up':
         this.#hints.begin(event.peer, turn, effects);
@@ -149,7 +152,7 @@ class LeaderlessReplica implements Replica {
       group: this.#members.group,
       strategy: 'leaderless',
       gauges: {
-        openWrites: this.#writes.size,
+        openWrites: this.#rounds.size,
         openReads: this.#reads.size,
         openScans: this.#scans.size,
         openPeerCalls: this.#calls.size,
@@ -227,10 +230,10 @@ class LeaderlessReplica implements Replica {
     const early = !peers.includes(from) && !this.#floor.knowsOld;
     const mayTake = turn.writesRefused === null && !early;
     const ours = mayTake && partitionOfKey(key, namespace.partitions) === partition;
-    const absorbed = ours ? this.#records.absorb(turn, effects, key, record) : 'unusable';
-    if (absorbed === 'corrupt') this.#repair.begin(key, turn, effects);
-    const status = absorbed === 'corrupt' ? 'corrupt' : absorbed === 'unusable' ? 'refused' : 'stored';
-    effects.send(from, { type: 'store-result', sequence, status });
+    const { outcome, tell } = ours ? this.#records.store(turn, effects, key, record) : NOT_OURS;
+    if (outcome === 'corrupt') this.#repair.begin(key, turn, effects);
+    const status = outcome === 'corrupt' ? 'corrupt' : outcome === 'unusable' ? 'refused' : 'stored';
+    effects.send(from, { type: 'store-result', sequence, status, record: tell });
   }
 
   #fetch(from: NodeId, { sequence, key }: Fetch, turn: Turn, effects: Effects): void {
@@ -246,7 +249,7 @@ class LeaderlessReplica implements Replica {
     if (timer === SWEEP) {
       this.#sweeping = false;
       this.#calls.sweep(turn, effects);
-      this.#writes.sweep(turn, effects);
+      this.#rounds.sweep(turn, effects);
       this.#reads.sweep(turn, effects);
       this.#scans.sweep(turn, effects);
     } else if (timer === SPECULATE) {
@@ -279,7 +282,7 @@ class LeaderlessReplica implements Replica {
   /** Deadlines are looked after only while something is open. */
   #armSweep(effects: Effects): void {
     if (this.#sweeping) return;
-    if (this.#calls.size + this.#writes.size + this.#reads.size + this.#scans.size === 0) return;
+    if (this.#calls.size + this.#rounds.size + this.#reads.size + this.#scans.size === 0) return;
     this.#sweeping = true;
     effects.setTimer(SWEEP, SWEEP_MS);
   }
@@ -295,6 +298,8 @@ class LeaderlessReplica implements Replica {
     effects.setTimer(SPECULATE, Math.max(1, Math.ceil(atMs - turn.monotonicMs)));
   }
 }
+
+const NOT_OURS = { outcome: 'unusable', tell: null } as const;
 
 function needsLeader(operation: 'put-all' | 'open-session', namespace: string): string {
   return operation === 'put-all'

@@ -10,7 +10,15 @@
  */
 import { TrefoilError } from '../../core/errors.js';
 import { checkKey } from '../../core/keys.js';
-import { EMPTY_RECORD, highestHlc, mergeSeen, sameRecord, type KeyRecord } from '../../core/record.js';
+import {
+  asksAnew,
+  EMPTY_RECORD,
+  highestHlc,
+  knowsBetter,
+  mergeSeen,
+  sameRecord,
+  type KeyRecord,
+} from '../../core/record.js';
 import { dominates, EMPTY_VECTOR, type VersionVector } from '../../core/version-vector.js';
 import {
   checkRecord,
@@ -29,8 +37,26 @@ export const RECORDS = 'r/';
 /** The end of the records' range. */
 export const RECORDS_END = 'r0';
 
+/**
+ * What became of a record from elsewhere. `corrupt`: the local copy is damaged and was left alone. `unusable`: the incoming bytes are
+ * no record, or the key is no key.
+ */
+export type Absorbed = 'changed' | 'unchanged' | 'corrupt' | 'unusable';
+
 /** The stored bytes, null where the key is absent, or word that the copy here is damaged. */
 export type LocalCopy = Uint8Array | null | 'corrupt';
+
+/** The record that is held after a merge, and the two that it is of; none where nothing was merged, or nothing is left. */
+interface Merged {
+  readonly outcome: Absorbed;
+  readonly held: KeyRecord | undefined;
+  readonly mine: KeyRecord;
+  readonly theirs: KeyRecord;
+}
+
+function nothing(outcome: Absorbed): Merged {
+  return { outcome, held: undefined, mine: EMPTY_RECORD, theirs: EMPTY_RECORD };
+}
 
 export class LocalRecords {
   readonly tree = new RecountedTree();
@@ -78,8 +104,7 @@ export class LocalRecords {
   /**
    * Merges a record from elsewhere into the local one. What this replica has absorbed and does not hold is superseded
    * (docs/adr/0008). `seenThere`: the same of the holder of the incoming record, where it is known; null is the record
-   * of a holder that has none. `corrupt`: the local copy is damaged and was left alone.
-   * `unusable`: the incoming bytes are no record, or the key is no key.
+   * of a holder that has none.
    */
   absorb(
     turn: Turn,
@@ -87,30 +112,56 @@ export class LocalRecords {
     key: string,
     incoming: Uint8Array | null,
     seenThere: VersionVector = EMPTY_VECTOR,
-  ): 'changed' | 'unchanged' | 'corrupt' | 'unusable' {
+  ): Absorbed {
+    return this.#merge(turn, effects, key, incoming, seenThere).outcome;
+  }
+
+  /**
+   * Merges a record that its coordinator wants stored. `tell` is what this replica then holds, where the coordinator must know it
+   * before its write counts: it asks whether a retried operation is known, or writes over one about which that was asked (docs/adr/0011).
+   */
+  store(
+    turn: Turn,
+    effects: Effects,
+    key: string,
+    incoming: Uint8Array,
+  ): { readonly outcome: Absorbed; readonly tell: Uint8Array | null } {
+    const { outcome, held, mine, theirs } = this.#merge(turn, effects, key, incoming, EMPTY_VECTOR);
+    const news = held !== undefined && (knowsBetter(held, theirs) || asksAnew(theirs, mine));
+    return { outcome, tell: news ? encodeRecord(held) : null };
+  }
+
+  #merge(
+    turn: Turn,
+    effects: Effects,
+    key: string,
+    incoming: Uint8Array | null,
+    seenThere: VersionVector,
+  ): Merged {
     const local = this.read(turn, key);
-    if (local === 'corrupt') return 'corrupt';
-    if (local !== null && incoming !== null && sameBytes(local, incoming)) return 'unchanged';
+    if (local === 'corrupt') return nothing('corrupt');
+    if (local !== null && incoming !== null && sameBytes(local, incoming)) return nothing('unchanged');
     const theirs = incoming === null ? EMPTY_RECORD : usableRecord(incoming);
-    if (theirs === undefined || !isKey(key)) return 'unusable';
+    if (theirs === undefined || !isKey(key)) return nothing('unusable');
     turn.observe(highestHlc(theirs));
     const mine = local === null ? EMPTY_RECORD : decodedOrNone(local);
-    if (mine === undefined) return 'corrupt';
+    if (mine === undefined) return nothing('corrupt');
     const seenHere = this.#floor.absorbed(turn);
     const merged = this.#floor.pruned(mergeSeen(theirs, mine, seenThere, seenHere), turn);
     if (merged === null) {
-      if (local === null) return 'unchanged';
+      if (local === null) return nothing('unchanged');
       this.remove(effects, key, local);
-      return 'changed';
+      return nothing('changed');
     }
-    if (local !== null && sameRecord(merged, mine)) return 'unchanged';
+    const result = { held: merged, mine, theirs };
+    if (local !== null && sameRecord(merged, mine)) return { outcome: 'unchanged', ...result };
     if (local === null && merged.siblings.length === 0 && dominates(seenHere, merged.context))
-      return 'unchanged';
+      return nothing('unchanged');
     // Nearly always the incoming record has seen all that the local one has: then its bytes are the merge.
     const bytes = incoming !== null && sameRecord(merged, theirs) ? incoming : encodeRecord(merged);
     this.note(merged);
     this.write(effects, key, local, bytes);
-    return 'changed';
+    return { outcome: 'changed', ...result };
   }
 
   /** Writes a repaired record over a damaged one. What the damaged one had given the tree is unknown: it must be recounted. */

@@ -14,6 +14,7 @@ import type { CounterPayload } from '../../core/counter.js';
 import { besideAdded, besideRemoved, distinctElements, viewElements } from '../../core/element-set.js';
 import { TrefoilError } from '../../core/errors.js';
 import {
+  QUESTIONS_MAX,
   RECORD_BYTES_MAX,
   RETRIED_OPERATIONS_MAX,
   SET_ELEMENTS_MAX,
@@ -21,6 +22,7 @@ import {
 } from '../../core/limits.js';
 import {
   applyChange,
+  applyQuestion,
   applyWrite,
   highestHlc,
   retriedOperations,
@@ -98,6 +100,19 @@ export function mintWrite(
     default:
       return mintValue(namespace, operation, seen, record, turn, effects);
   }
+}
+
+/** The record with the question whether the operation is known, to be written down before a retry of it is minted. */
+export function questionOf(
+  { operation }: WriteOperation,
+  seen: CausalContext,
+  record: KeyRecord,
+  turn: Turn,
+  effects: Effects,
+): { readonly record: KeyRecord; readonly dot: Dot } {
+  if ((record.questions ?? []).length >= QUESTIONS_MAX) effects.count('questions_forgotten');
+  const dot = turn.mint();
+  return { record: applyQuestion(record, { hlc: timeOver(record, seen, turn), operation, dot }), dot };
 }
 
 function mintValue(

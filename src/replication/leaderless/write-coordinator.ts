@@ -2,8 +2,7 @@
  * Coordinates writes: mint, merge locally, send the merged record to the other replicas, answer when W have
  * it on disk.
  *
- *     check ──> (look elsewhere first) ──> mint, put, send ──> tally ──> reply
- *                                                               └──> stand-ins, where sloppy and W is short
+ *     check ──> (look elsewhere first) ──> (announce a retry) ──> mint, put ──> StoreRounds ──> reply
  *
  * Everything that can be refused is refused before the mint, as `failed`. After it the record may survive
  * anywhere, so a missing W is `unknown`, never `failed`.
@@ -34,19 +33,17 @@ import { isTyped } from '../../core/views.js';
 import { decodeContext, encodeContext } from '../../protocol/context-codec.js';
 import type { WriteOperation } from '../../protocol/messages.js';
 import { decodeCheckedRecord, encodeRecord } from '../../protocol/record-codec.js';
-import type { Effects, ReplicaEvent, RequestHandle, Turn } from '../strategy.js';
+import type { Effects, ReplicaEvent, Turn } from '../strategy.js';
 import { explainWrite } from './explain.js';
 import type { Floor } from './floor.js';
 import { checkReachable, requiredReplicas, type GroupMembers } from './group-members.js';
-import type { HintedHandoff } from './hinted-handoff.js';
 import type { LocalRecords } from './local-records.js';
-import { checkPolicy, mintWrite } from './mint-write.js';
+import { checkPolicy, mintWrite, questionOf } from './mint-write.js';
 import type { PeerCalls } from './peer-calls.js';
 import type { RecordRepair } from './record-repair.js';
 import { shownCount } from './shown-values.js';
-import { StandIns } from './stand-ins.js';
-import { LOOK_ANSWER_MS_MAX, RETRY_AGE_MS_MAX, STORE_ANSWER_MS_MAX } from './tuning.js';
-import { WriteTally } from './write-tally.js';
+import type { StoreRounds } from './store-rounds.js';
+import { LOOK_ANSWER_MS_MAX, RETRY_AGE_MS_MAX } from './tuning.js';
 
 type WriteRequest = Extract<ReplicaEvent, { readonly type: 'request' }> & {
   readonly operation: WriteOperation;
@@ -58,36 +55,29 @@ interface LocalState {
   readonly record: KeyRecord;
 }
 
-/** A write that has been minted and waits for W replicas. */
-interface OpenWrite {
-  readonly request: RequestHandle;
-  readonly deadlineMs: number;
-  readonly explain: boolean;
-  readonly required: number;
-  readonly tally: WriteTally;
-  readonly key: string;
-  readonly context: Uint8Array;
-  readonly siblings: number;
-  /** Whom to ask in the place of homes; undefined where quorums are strict. */
-  standIns: StandIns | undefined;
-  replied: boolean;
+/** Whom a look elsewhere has heard. */
+interface Look {
+  /** How many of the others have said what they hold; a damaged copy says nothing. */
+  answered: number;
+  /** Those that would hold the operation if they ever had: one that is refilling may have lost it. */
+  readonly witnesses: Set<NodeId>;
+  /** The question under which a retry was announced to W replicas, none of which knew the operation. */
+  announcedAs: Dot | null;
 }
 
 export class WriteCoordinator {
   readonly #members: GroupMembers;
   readonly #records: LocalRecords;
   readonly #calls: PeerCalls;
-  readonly #hints: HintedHandoff;
+  readonly #rounds: StoreRounds;
   readonly #repair: RecordRepair;
   readonly #floor: Floor;
-  readonly #open = new Map<number, OpenWrite>();
-  #nextToken = 1;
 
   constructor(
     members: GroupMembers,
     records: LocalRecords,
     calls: PeerCalls,
-    hints: HintedHandoff,
+    rounds: StoreRounds,
     repair: RecordRepair,
     floor: Floor,
   ) {
@@ -95,12 +85,8 @@ export class WriteCoordinator {
     this.#members = members;
     this.#records = records;
     this.#calls = calls;
-    this.#hints = hints;
+    this.#rounds = rounds;
     this.#repair = repair;
-  }
-
-  get size(): number {
-    return this.#open.size;
   }
 
   /** Throws what refuses the write; then nothing has been minted. */
@@ -114,19 +100,6 @@ export class WriteCoordinator {
       return;
     }
     this.#lookElsewhere(put, seen, turn, effects);
-  }
-
-  /** This replica's own copy of a write is on disk. */
-  durable(token: number, turn: Turn, effects: Effects): void {
-    const write = this.#open.get(token);
-    if (write !== undefined) this.#answer(token, write, this.#members.self, 'stored', turn, effects);
-  }
-
-  /** Answers what has run out of time. */
-  sweep(turn: Turn, effects: Effects): void {
-    for (const [token, write] of this.#open) {
-      if (write.deadlineMs <= turn.monotonicMs) this.#settle(token, write, 'late', effects);
-    }
   }
 
   #admit(put: WriteRequest, turn: Turn, effects: Effects): LocalState {
@@ -166,44 +139,35 @@ export class WriteCoordinator {
     const { key } = put.operation;
     const asked = this.#members.peers.filter((peer) => turn.reachable(peer));
     let waiting = asked.length;
-    const heard = { answered: 0, witnesses: 0 };
-    const proceed = (turnNow: Turn, effectsNow: Effects): void => {
-      try {
-        const local = this.#admit(put, turnNow, effectsNow);
-        this.#afterLook(put, seen, local, heard, turnNow, effectsNow);
-      } catch (error) {
-        if (!(error instanceof TrefoilError)) throw error;
-        effectsNow.reply(put.request, error);
-      }
-    };
-    if (waiting === 0) return proceed(turn, effects);
+    const look: Look = { answered: 0, witnesses: new Set(), announcedAs: null };
+    if (waiting === 0) return this.#afterLook(put, seen, look, turn, effects);
     const deadlineMs = Math.min(put.deadlineMs, turn.monotonicMs + LOOK_ANSWER_MS_MAX);
     for (const peer of asked) {
       this.#calls.fetch(effects, peer, key, deadlineMs, (answer, turnNow, effectsNow) => {
-        if (answer !== null && answer.status !== 'corrupt') heard.answered++;
-        if (answer?.status === 'found' || answer?.status === 'absent') heard.witnesses++;
+        if (answer !== null && answer.status !== 'corrupt') look.answered++;
+        if (answer?.status === 'found' || answer?.status === 'absent') look.witnesses.add(peer);
         if (answer?.record && turnNow.writesRefused === null) {
           this.#records.absorb(turnNow, effectsNow, key, answer.record);
         }
-        if (--waiting === 0) proceed(turnNow, effectsNow);
+        if (--waiting === 0) this.#proceed(put, seen, look, turnNow, effectsNow);
       });
     }
   }
 
-  /**
-   * `answered`: how many of the others have said what they hold; a damaged copy says nothing. `witnesses`: those that would hold
-   * the operation if they ever had; one that is refilling may have lost it.
-   */
-  #afterLook(
-    put: WriteRequest,
-    seen: CausalContext,
-    local: LocalState,
-    { answered, witnesses }: { readonly answered: number; readonly witnesses: number },
-    turn: Turn,
-    effects: Effects,
-  ): void {
+  /** Goes on in a later step, where what refuses the write is an answer. */
+  #proceed(put: WriteRequest, seen: CausalContext, look: Look, turn: Turn, effects: Effects): void {
+    try {
+      this.#afterLook(put, seen, look, turn, effects);
+    } catch (error) {
+      if (!(error instanceof TrefoilError)) throw error;
+      effects.reply(put.request, error);
+    }
+  }
+
+  #afterLook(put: WriteRequest, seen: CausalContext, look: Look, turn: Turn, effects: Effects): void {
     const { operation, attempt } = put.operation;
     const { conflict, sloppy } = this.#members.namespace;
+    const local = this.#admit(put, turn, effects);
     const known = dotsOfOperation(local.record, operation);
     if (known.length > 0) {
       const dots = isTyped(conflict) ? known : known.slice(0, 1);
@@ -215,7 +179,7 @@ export class WriteCoordinator {
         'no replica that answered knows whether the first attempt arrived; applied again it might count twice',
       );
     }
-    const silent = this.#members.peers.length - answered;
+    const silent = this.#members.peers.length - look.answered;
     if (!this.#canJudge(local.record, seen, turn) && (silent > 0 || isTyped(conflict))) {
       throw new TrefoilError(
         'QuorumUnavailable',
@@ -223,12 +187,8 @@ export class WriteCoordinator {
       );
     }
     // Minted by one that hears too few, it would wait here until the first attempt is overwritten and forgotten elsewhere.
-    if (attempt > 0 && !sloppy && witnesses + 1 < this.#required(put)) {
-      throw new TrefoilError(
-        'QuorumUnavailable',
-        `a retry must hear from ${this.#required(put) - 1} other replicas whether they know the first attempt; ${witnesses} answered`,
-      );
-    }
+    if (attempt > 0 && !sloppy && look.witnesses.size + 1 < this.#required(put))
+      throw this.#unvouched(put, look);
     if (
       attempt > 0 &&
       !isTyped(conflict) &&
@@ -239,15 +199,88 @@ export class WriteCoordinator {
         'the key has been written too often since to tell whether the first attempt arrived',
       );
     }
-    this.#mint(put, seen, local, turn, effects);
+    if (look.announcedAs === null && this.#isAnnounced(put)) {
+      return this.#announce(put, seen, local, look, turn, effects);
+    }
+    this.#mint(put, seen, local, turn, effects, look.announcedAs);
   }
 
-  #mint(put: WriteRequest, seen: CausalContext, local: LocalState, turn: Turn, effects: Effects): void {
+  /**
+   * Whether the write is announced before it is minted: a retry whose twin would show, where any W replicas meet any other W. (The twin of
+   * a remove shows nothing.)
+   */
+  #isAnnounced(put: WriteRequest): boolean {
+    const { attempt, type } = put.operation;
+    const { conflict, sloppy } = this.#members.namespace;
+    if (attempt === 0 || sloppy || 2 * this.#required(put) <= this.#members.replicas.length) return false;
+    return isTyped(conflict) ? type === 'change' && put.operation.change.kind === 'add' : true;
+  }
+
+  /**
+   * Writes the question down on W replicas that do not know the operation, and mints the retry then. Without it the retry could wait on this
+   * replica alone, cut off, while the first attempt turns up elsewhere, is superseded and forgotten (docs/adr/0011).
+   */
+  #announce(
+    put: WriteRequest,
+    seen: CausalContext,
+    local: LocalState,
+    look: Look,
+    turn: Turn,
+    effects: Effects,
+  ): void {
+    const { key } = put.operation;
+    const asked = questionOf(put.operation, seen, local.record, turn, effects);
+    const bytes = encodeRecord(asked.record);
+    this.#records.write(effects, key, local.bytes, bytes);
+    effects.count('retries_announced');
+    const round = {
+      key,
+      record: asked.record,
+      bytes,
+      required: this.#required(put),
+      deadlineMs: put.deadlineMs,
+      asks: (peer: NodeId) => look.witnesses.has(peer),
+    };
+    this.#rounds.begin(round, turn, effects, {
+      done: (verdict, _tally, turnNow, effectsNow) => {
+        if (verdict !== 'stored') return effectsNow.reply(put.request, this.#unvouched(put, look));
+        this.#proceed(put, seen, { ...look, announcedAs: asked.dot }, turnNow, effectsNow);
+      },
+      outdated: (turnNow, effectsNow) => {
+        this.#proceed(put, seen, look, turnNow, effectsNow);
+      },
+    });
+  }
+
+  #unvouched(put: WriteRequest, look: Look): TrefoilError {
+    return new TrefoilError(
+      'QuorumUnavailable',
+      `a retry must hear from ${this.#required(put) - 1} other replicas whether they know the first attempt; ${look.witnesses.size} answered`,
+    );
+  }
+
+  #mint(
+    put: WriteRequest,
+    seen: CausalContext,
+    local: LocalState,
+    turn: Turn,
+    effects: Effects,
+    announcedAs: Dot | null = null,
+  ): void {
     const minted = mintWrite(this.#members.namespace, put.operation, seen, local.record, turn, effects);
+    if (
+      announcedAs !== null &&
+      minted.dots.some(({ incarnation }) => incarnation !== announcedAs.incarnation)
+    ) {
+      throw new TrefoilError(
+        'QuorumUnavailable',
+        'this node has begun a new incarnation since it announced the retry',
+      );
+    }
     this.#spread(put, seen, minted.dots, local, minted.record, turn, effects);
   }
 
-  /** Puts the record here, sends it to the others, and opens the tally. */
+  /** Puts the record here and has it stored by the others; then the writer hears. */
   #spread(
     put: WriteRequest,
     seen: CausalContext,
@@ -257,104 +290,58 @@ export class WriteCoordinator {
     turn: Turn,
     effects: Effects,
   ): void {
-    const { self, peers, replicas, namespace } = this.#members;
+    const { namespace } = this.#members;
     const { key } = put.operation;
     const bytes = encodeRecord(record);
     this.#records.note(record);
     this.#records.write(effects, key, before.bytes, bytes);
-
-    const token = this.#nextToken++;
-    const asked = (replica: NodeId): boolean => replica === self || turn.reachable(replica);
     const siblings = shownCount(record, namespace.conflict, turn.wallMs);
     if (siblings >= SIBLINGS_WARNING && !isTyped(namespace.conflict)) effects.count('sibling_warnings');
     const required = this.#required(put);
-    const write: OpenWrite = {
-      request: put.request,
-      deadlineMs: put.deadlineMs,
-      explain: put.explain,
-      required,
-      tally: new WriteTally({ required, homes: replicas, sloppy: namespace.sloppy }, asked),
-      key,
-      context: encodeContext(key, contextAfter(record, seen, dots)),
-      siblings,
-      standIns: undefined,
-      replied: false,
-    };
-    if (namespace.sloppy) {
-      const held = { tally: write.tally, key, record: bytes, mark: effects.mark() };
-      write.standIns = new StandIns(this.#members, this.#calls, held, (turnNow, effectsNow) =>
-        this.#judge(token, write, turnNow, effectsNow),
-      );
-    }
-    this.#open.set(token, write);
-    effects.whenDurable(token);
-    for (const peer of peers) {
-      if (asked(peer)) this.#send(token, write, peer, bytes, turn, effects);
-      else this.#hints.keep(peer, key, turn, effects);
-    }
-    write.standIns?.ask(turn, effects);
-  }
-
-  #send(
-    token: number,
-    write: OpenWrite,
-    peer: NodeId,
-    bytes: Uint8Array,
-    turn: Turn,
-    effects: Effects,
-  ): void {
-    const deadlineMs = turn.monotonicMs + STORE_ANSWER_MS_MAX;
-    this.#calls.store(effects, peer, write.key, bytes, deadlineMs, (answer, turnNow, effectsNow) => {
-      const stored = answer?.status === 'stored';
-      if (!stored) this.#hints.keep(peer, write.key, turnNow, effectsNow);
-      this.#answer(token, write, peer, stored ? 'stored' : 'hinted', turnNow, effectsNow);
+    const context = encodeContext(key, contextAfter(record, seen, dots));
+    const asks = (peer: NodeId): boolean => turn.reachable(peer);
+    const round = { key, record, bytes, required, deadlineMs: put.deadlineMs, asks };
+    this.#rounds.begin(round, turn, effects, {
+      done: (verdict, tally, _turnNow, effectsNow) => {
+        if (verdict !== 'stored') return this.#replyUnknown(put, verdict, tally.stored, effectsNow);
+        effectsNow.reply(put.request, {
+          type: 'put-result',
+          context,
+          siblings,
+          version: 0,
+          replicas: 0,
+          explain: put.explain ? explainWrite(this.#members, required, tally) : null,
+        });
+      },
+      outdated: (turnNow, effectsNow) => {
+        this.#spreadAgain(put, seen, dots, turnNow, effectsNow);
+      },
     });
   }
 
-  #answer(
-    token: number,
-    write: OpenWrite,
-    replica: NodeId,
-    answer: 'stored' | 'hinted',
+  /** The same write, with what another replica knew and those that have stored it must know as well. */
+  #spreadAgain(
+    put: WriteRequest,
+    seen: CausalContext,
+    dots: readonly Dot[],
     turn: Turn,
     effects: Effects,
   ): void {
-    write.tally.answer(replica, answer);
-    this.#judge(token, write, turn, effects);
-  }
-
-  #judge(token: number, write: OpenWrite, turn: Turn, effects: Effects): void {
-    if (!write.replied) write.standIns?.ask(turn, effects);
-    const verdict = write.tally.verdict();
-    if (verdict !== 'waiting') this.#settle(token, write, verdict, effects);
-  }
-
-  #settle(
-    token: number,
-    write: OpenWrite,
-    verdict: 'stored' | 'impossible' | 'late',
-    effects: Effects,
-  ): void {
-    this.#open.delete(token);
-    if (write.replied) return;
-    write.replied = true;
-    if (verdict === 'stored') {
-      effects.reply(write.request, {
-        type: 'put-result',
-        context: write.context,
-        siblings: write.siblings,
-        version: 0,
-        replicas: 0,
-        explain: write.explain ? explainWrite(this.#members, write.required, write.tally) : null,
-      });
-      return;
+    const stored = this.#records.read(turn, put.operation.key);
+    if (stored === null || stored === 'corrupt' || turn.writesRefused !== null) {
+      return this.#replyUnknown(put, 'impossible', 0, effects);
     }
+    const record = decodeCheckedRecord(stored);
+    this.#spread(put, seen, dots, { bytes: stored, record }, record, turn, effects);
+  }
+
+  #replyUnknown(put: WriteRequest, verdict: 'impossible' | 'late', stored: number, effects: Effects): void {
     effects.count('writes_unknown');
     effects.reply(
-      write.request,
+      put.request,
       new TrefoilError(
         verdict === 'late' ? 'Timeout' : 'QuorumNotReached',
-        `${write.tally.stored} of the ${write.required} replicas needed confirmed the write`,
+        `${stored} of the ${this.#required(put)} replicas needed confirmed the write`,
       ),
     );
   }

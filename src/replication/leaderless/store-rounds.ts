@@ -1,0 +1,158 @@
+/**
+ * Has a record stored by the replicas of its group, and says when W of them have it on disk.
+ *
+ *     begin ──> store at each peer ──┬──> tally ──> done
+ *           └─> own disk ────────────┘      └──> stand-ins, where sloppy and W is short
+ *
+ * A replica may answer that it knows better: that a retry was announced of what the record supersedes. Then the round is over
+ * without a verdict (`outdated`): what the others have stored would forget too early (docs/adr/0011).
+ */
+import type { NodeId } from '../../core/ids.js';
+import { knowsBetter, type KeyRecord } from '../../core/record.js';
+import type { Effects, Turn } from '../strategy.js';
+import type { GroupMembers } from './group-members.js';
+import type { HintedHandoff } from './hinted-handoff.js';
+import { usableRecord, type LocalRecords } from './local-records.js';
+import type { PeerCalls } from './peer-calls.js';
+import { StandIns } from './stand-ins.js';
+import { STORE_ANSWER_MS_MAX } from './tuning.js';
+import { WriteTally } from './write-tally.js';
+
+export interface StoreRound {
+  readonly key: string;
+  /** Put on this replica's own disk in the same step. */
+  readonly record: KeyRecord;
+  readonly bytes: Uint8Array;
+  /** W. */
+  readonly required: number;
+  readonly deadlineMs: number;
+  /** Which peers are sent it; the others get hints. */
+  readonly asks: (peer: NodeId) => boolean;
+}
+
+/** Exactly one of them is called, once. */
+export interface StoreEnd {
+  readonly done: (
+    verdict: 'stored' | 'impossible' | 'late',
+    tally: WriteTally,
+    turn: Turn,
+    effects: Effects,
+  ) => void;
+  /** The record here has been brought up to what one of the others holds. */
+  readonly outdated: (turn: Turn, effects: Effects) => void;
+}
+
+interface OpenRound extends StoreRound, StoreEnd {
+  readonly tally: WriteTally;
+  /** Whom to ask in the place of homes; undefined where quorums are strict. */
+  standIns: StandIns | undefined;
+  ended: boolean;
+}
+
+export class StoreRounds {
+  readonly #members: GroupMembers;
+  readonly #records: LocalRecords;
+  readonly #calls: PeerCalls;
+  readonly #hints: HintedHandoff;
+  readonly #open = new Map<number, OpenRound>();
+  #nextToken = 1;
+
+  constructor(members: GroupMembers, records: LocalRecords, calls: PeerCalls, hints: HintedHandoff) {
+    this.#members = members;
+    this.#records = records;
+    this.#calls = calls;
+    this.#hints = hints;
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  begin(round: StoreRound, turn: Turn, effects: Effects, end: StoreEnd): void {
+    const { self, peers, replicas, namespace } = this.#members;
+    const { key, bytes, required, asks } = round;
+    const token = this.#nextToken++;
+    const asked = (replica: NodeId): boolean => replica === self || asks(replica);
+    const tally = new WriteTally({ required, homes: replicas, sloppy: namespace.sloppy }, asked);
+    const open: OpenRound = { ...round, ...end, tally, standIns: undefined, ended: false };
+    if (namespace.sloppy) {
+      const held = { tally, key, record: bytes, mark: effects.mark() };
+      open.standIns = new StandIns(this.#members, this.#calls, held, (turnNow, effectsNow) => {
+        this.#judge(token, open, turnNow, effectsNow);
+      });
+    }
+    this.#open.set(token, open);
+    effects.whenDurable(token);
+    for (const peer of peers) {
+      if (asked(peer)) this.#send(token, open, peer, turn, effects);
+      else this.#hints.keep(peer, key, turn, effects);
+    }
+    open.standIns?.ask(turn, effects);
+  }
+
+  /** This replica's own copy is on disk. */
+  durable(token: number, turn: Turn, effects: Effects): void {
+    const open = this.#open.get(token);
+    if (open !== undefined) this.#answer(token, open, this.#members.self, 'stored', turn, effects);
+  }
+
+  /** Ends what has run out of time. */
+  sweep(turn: Turn, effects: Effects): void {
+    for (const [token, open] of this.#open) {
+      if (open.deadlineMs <= turn.monotonicMs) this.#settle(token, open, 'late', turn, effects);
+    }
+  }
+
+  #send(token: number, open: OpenRound, peer: NodeId, turn: Turn, effects: Effects): void {
+    const deadlineMs = turn.monotonicMs + STORE_ANSWER_MS_MAX;
+    this.#calls.store(effects, peer, open.key, open.bytes, deadlineMs, (answer, turnNow, effectsNow) => {
+      const stored = answer?.status === 'stored';
+      if (!stored) this.#hints.keep(peer, open.key, turnNow, effectsNow);
+      if (answer?.record && this.#isOutdatedBy(answer.record, open, turnNow, effectsNow)) {
+        this.#open.delete(token);
+        open.ended = true;
+        effectsNow.count('writes_stored_again');
+        return open.outdated(turnNow, effectsNow);
+      }
+      this.#answer(token, open, peer, stored ? 'stored' : 'hinted', turnNow, effectsNow);
+    });
+  }
+
+  /** Takes over what the replica that answers holds. After the end of a round nothing hangs on it. */
+  #isOutdatedBy(theirs: Uint8Array, open: OpenRound, turn: Turn, effects: Effects): boolean {
+    if (turn.writesRefused === null) this.#records.absorb(turn, effects, open.key, theirs);
+    const record = usableRecord(theirs);
+    return !open.ended && record !== undefined && knowsBetter(record, open.record);
+  }
+
+  #answer(
+    token: number,
+    open: OpenRound,
+    replica: NodeId,
+    answer: 'stored' | 'hinted',
+    turn: Turn,
+    effects: Effects,
+  ): void {
+    open.tally.answer(replica, answer);
+    this.#judge(token, open, turn, effects);
+  }
+
+  #judge(token: number, open: OpenRound, turn: Turn, effects: Effects): void {
+    if (!open.ended) open.standIns?.ask(turn, effects);
+    const verdict = open.tally.verdict();
+    if (verdict !== 'waiting') this.#settle(token, open, verdict, turn, effects);
+  }
+
+  #settle(
+    token: number,
+    open: OpenRound,
+    verdict: 'stored' | 'impossible' | 'late',
+    turn: Turn,
+    effects: Effects,
+  ): void {
+    this.#open.delete(token);
+    if (open.ended) return;
+    open.ended = true;
+    open.done(verdict, open.tally, turn, effects);
+  }
+}
