@@ -229,6 +229,7 @@ const results: ByType<ClientResult> = {
     entries: fc.array(fc.record({ key: text, values, context: bytes, version: count }), { maxLength: 3 }),
     next: orNull(text),
     lag: orNull(lag),
+    index: count,
   }),
   'session-result': fc.record({ type: fc.constant('session-result'), session: text.map(sessionId) }),
   'status-result': fc.record({ type: fc.constant('status-result'), status: text }),
