@@ -83,6 +83,8 @@ const experimentSchema = z.strictObject({
        * `reads`: one read of every key from all replicas, at once when all nodes are up, and within the time from then.
        */
       by: z.enum(['background', 'reads']).default('background'),
+      /** For the check `forgotten`: how long until nothing is left of the keys, from when the last of them was deleted. */
+      forgetWithinMs: z.number().min(1).default(240_000),
     })
     .prefault({}),
   checks: z.strictObject({
