@@ -22,12 +22,14 @@ import type {
   Written,
 } from '../client/api.js';
 import { msgpackCodec } from '../client/codec.js';
+import { findNamespace, type Strategy } from '../cluster/cluster-map.js';
 import { hashBytes } from '../core/hash.js';
-import { contextDominates, decodeContext, mergeContexts } from '../protocol/context-codec.js';
+import { CONTEXT_ORDERS } from './context-order.js';
 
 /** What was acknowledged of one key. */
 export interface LedgerEntry {
   readonly namespace: string;
+  readonly strategy: Strategy;
   readonly key: string;
   /** Covers every acknowledged write of the key. */
   readonly context: Uint8Array;
@@ -55,20 +57,20 @@ export class Ledger {
   }
 
   /** Takes down one acknowledged write; `bytes` null: a delete. */
-  add(namespace: string, context: Context, bytes: Uint8Array | null): void {
+  add(namespace: string, strategy: Strategy, context: Context, bytes: Uint8Array | null): void {
     this.#writes++;
     const { key, token } = context;
     const id = `${namespace}/${key}`;
     const value = bytes === null ? null : hashBytes(bytes);
     const before = this.#entries.get(id);
-    // A context that names its write exactly tells that other values stand beside it.
-    const alone = decodeContext(key, token).dots.length === 0;
-    if (before === undefined || (alone && contextDominates(key, token, before.context)))
-      this.#entries.set(id, { namespace, key, context: token, value: alone ? value : undefined });
+    const order = CONTEXT_ORDERS[strategy];
+    const alone = !order.standsBeside(key, token);
+    if (before === undefined || (alone && !order.isBeyond(key, before.context, token)))
+      this.#entries.set(id, { namespace, strategy, key, context: token, value: alone ? value : undefined });
     else {
-      const joined = mergeContexts(key, token, before.context);
+      const joined = order.join(key, token, before.context);
       // An older write that was acknowledged late changes nothing; a concurrent one leaves the value open.
-      const late = alone && contextDominates(key, before.context, token);
+      const late = alone && !order.isBeyond(key, token, before.context);
       this.#entries.set(id, { ...before, context: joined, value: late ? before.value : undefined });
     }
   }
@@ -78,7 +80,13 @@ export class Ledger {
 export function recorded(db: Database, ledger: Ledger): Database {
   return {
     namespace: <T>(name: string, options?: NamespaceOptions<T>) =>
-      new RecordedNamespace(db.namespace<T>(name, options), options?.codec ?? msgpackCodec<T>(), ledger),
+      new RecordedNamespace(
+        db.namespace<T>(name, options),
+        options?.codec ?? msgpackCodec<T>(),
+        ledger,
+        // Where there is no such namespace nothing is acknowledged.
+        findNamespace(db.map, name)?.entry.strategy ?? 'leaderless',
+      ),
     // What they acknowledge has no value of its own that could be read back.
     counter: (name) => db.counter(name),
     set: (name, options) => db.set(name, options),
@@ -96,12 +104,14 @@ class RecordedNamespace<T> implements Namespace<T> {
   readonly #inner: Namespace<T>;
   readonly #codec: ValueCodec<T>;
   readonly #ledger: Ledger;
+  readonly #strategy: Strategy;
 
-  constructor(inner: Namespace<T>, codec: ValueCodec<T>, ledger: Ledger) {
+  constructor(inner: Namespace<T>, codec: ValueCodec<T>, ledger: Ledger, strategy: Strategy) {
     this.name = inner.name;
     this.#inner = inner;
     this.#codec = codec;
     this.#ledger = ledger;
+    this.#strategy = strategy;
   }
 
   get(key: string, options?: ReadOptions): Promise<Entry<T>> {
@@ -145,10 +155,11 @@ class RecordedNamespace<T> implements Namespace<T> {
   }
 
   in(session: Session): Namespace<T> {
-    return new RecordedNamespace(this.#inner.in(session), this.#codec, this.#ledger);
+    return new RecordedNamespace(this.#inner.in(session), this.#codec, this.#ledger, this.#strategy);
   }
 
   #add(context: Context, value: T | undefined): void {
-    this.#ledger.add(this.name, context, value === undefined ? null : this.#codec.encode(value));
+    const bytes = value === undefined ? null : this.#codec.encode(value);
+    this.#ledger.add(this.name, this.#strategy, context, bytes);
   }
 }

@@ -1,11 +1,14 @@
 /**
  * Reads one replica's own copies, past the SDK's routing, which would pick whichever replica suits it.
  *
- * A replica that is asked with `read: one` answers from what it holds itself and asks nobody, so what comes
- * back is its own copy, and the question repairs nothing. (`explain` would make it ask the others.)
+ * A replica that is asked with `read: one`, or with `follower` where there are leaders, answers from what it holds itself and asks
+ * nobody, so what comes back is its own copy, and the question repairs nothing. (`explain` would make it ask the others.)
  */
+import { systemClientRuntime } from '../adapters/system-runtime.js';
+import type { Database } from '../client/api.js';
 import { NodeConnection, type Carried } from '../client/connection.js';
 import { errorFromWire } from '../client/wire-error.js';
+import { findNamespace, type ClusterMap, type Strategy } from '../cluster/cluster-map.js';
 import { TrefoilError } from '../core/errors.js';
 import {
   PROTOCOL_VERSION,
@@ -13,20 +16,20 @@ import {
   type ClientResult,
   type GetResult,
   type Hello,
+  type ReadLevel,
   type WireError,
 } from '../protocol/messages.js';
 import type { Address, ClientRuntime } from '../runtime/runtime.js';
+import type { CopyReader } from './verify-replicas.js';
 
-export interface ReplicaReaderOptions {
+interface ReplicaReaderOptions {
   readonly runtime: ClientRuntime;
   readonly address: Address;
-  readonly cluster: string;
-  readonly credentials?: string;
-  /** Of the map that the questions are meant for. */
-  readonly epoch: number;
+  /** That the questions are meant for. */
+  readonly map: ClusterMap;
 }
 
-export interface ReplicaReader {
+export interface ReplicaReader extends CopyReader {
   /** The node's own copy of a key that it is a replica of. Rejects with its error, or when the connection is lost. */
   get(namespace: string, key: string): Promise<GetResult>;
   close(): void;
@@ -35,8 +38,23 @@ export interface ReplicaReader {
 const BUDGET_MS = 10_000;
 const PULSE_MS = 250;
 
-/** Connects to one node. Rejects with `ConnectionLost`, or with the reason for which the node refuses. */
-export async function openReplicaReader(options: ReplicaReaderOptions): Promise<ReplicaReader> {
+/** What asks a replica for its own copy. */
+const OWN_COPY: Readonly<Record<Strategy, ReadLevel>> = { leaderless: 'one', 'leader-follower': 'follower' };
+
+/** Connects to every node of a cluster without credentials: a reader by node. Rejects with `ConnectionLost`, or with why a node refuses. */
+export async function openReplicaReaders(db: Database): Promise<Map<string, ReplicaReader>> {
+  const { map } = db;
+  const runtime = systemClientRuntime();
+  const readers = await Promise.all(
+    map.nodes.map(
+      async ({ id, host, port }) =>
+        [id, await openReplicaReader({ runtime, address: { host, port }, map })] as const,
+    ),
+  );
+  return new Map(readers);
+}
+
+async function openReplicaReader(options: ReplicaReaderOptions): Promise<ReplicaReader> {
   const { runtime } = options;
   const connection = await new Promise<NodeConnection>((resolve, reject) => {
     const opened = new NodeConnection(runtime, options.address, () => helloOf(options), {
@@ -51,7 +69,7 @@ export async function openReplicaReader(options: ReplicaReaderOptions): Promise<
   return {
     get: (namespace, key) =>
       new Promise((resolve, reject) => {
-        const question = new OwnCopy(options.epoch, namespace, key, resolve, reject);
+        const question = new OwnCopy(options.map, namespace, key, resolve, reject);
         if (!connection.usable) reject(new TrefoilError('ConnectionLost', `${connection.address} is gone`));
         else if (!connection.submit(question))
           reject(new TrefoilError('Overloaded', 'too many questions wait already'));
@@ -63,21 +81,21 @@ export async function openReplicaReader(options: ReplicaReaderOptions): Promise<
 class OwnCopy implements Carried {
   requestId = 0;
   readonly bytesEstimate: number;
-  readonly #epoch: number;
+  readonly #map: ClusterMap;
   readonly #namespace: string;
   readonly #key: string;
   readonly #resolve: (result: GetResult) => void;
   readonly #reject: (error: TrefoilError) => void;
 
   constructor(
-    epoch: number,
+    map: ClusterMap,
     namespace: string,
     key: string,
     resolve: (result: GetResult) => void,
     reject: (error: TrefoilError) => void,
   ) {
     this.bytesEstimate = key.length + 40;
-    this.#epoch = epoch;
+    this.#map = map;
     this.#namespace = namespace;
     this.#key = key;
     this.#resolve = resolve;
@@ -86,14 +104,16 @@ class OwnCopy implements Carried {
 
   request(id: number): ClientRequest {
     this.requestId = id;
+    const found = findNamespace(this.#map, this.#namespace);
+    const read = found === undefined ? null : OWN_COPY[found.entry.strategy];
     return {
       type: 'request',
       id,
-      epoch: this.#epoch,
+      epoch: this.#map.epoch,
       budgetMs: BUDGET_MS,
       namespace: this.#namespace,
       explain: false,
-      operation: { type: 'get', key: this.#key, read: 'one', atLeast: null, maxStalenessMs: 0 },
+      operation: { type: 'get', key: this.#key, read, atLeast: null, maxStalenessMs: 0 },
     };
   }
 
@@ -108,14 +128,14 @@ class OwnCopy implements Carried {
   }
 }
 
-function helloOf({ runtime, cluster, credentials }: ReplicaReaderOptions): Hello {
+function helloOf({ runtime, map }: ReplicaReaderOptions): Hello {
   return {
     type: 'hello',
     protocol: PROTOCOL_VERSION,
-    cluster,
+    cluster: map.cluster,
     role: 'client',
     id: runtime.random.text(20),
-    credentials: credentials ?? '',
+    credentials: '',
     mapEpoch: 0,
     mapHash: '',
   };

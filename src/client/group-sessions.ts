@@ -7,20 +7,14 @@
  * wait for that one attempt, each until its own deadline. A group forgets a session that was long unused, or when it has too many:
  * whoever is told so (`SessionExpired`) says it here, and the next write opens a new one.
  */
-import { asTrefoilError, TrefoilError } from '../core/errors.js';
-import { SDK_PULSE_MS } from '../core/limits.js';
+import { asTrefoilError, type TrefoilError } from '../core/errors.js';
+import { REQUESTS_WAITING_MAX } from '../core/limits.js';
 import type { SessionResult } from '../protocol/messages.js';
 import type { ClientRuntime } from '../runtime/runtime.js';
 import type { Caller } from './caller.js';
 import { Operations } from './operations.js';
+import { WaitingRooms } from './waiting-rooms.js';
 import { withOutcome } from './wire-error.js';
-
-interface Waiter {
-  readonly deadlineMs: number;
-  readonly signal: AbortSignal | undefined;
-  readonly begin: (operations: Operations) => void;
-  readonly refuse: (error: TrefoilError) => void;
-}
 
 interface Group {
   readonly namespace: string;
@@ -28,29 +22,33 @@ interface Group {
   operations: Operations | undefined;
   /** Until when the session is being tried for; undefined while it is not. */
   triedUntilMs: number | undefined;
-  readonly waiters: Set<Waiter>;
 }
 
 export class GroupSessions {
-  readonly #runtime: Pick<ClientRuntime, 'clock' | 'timers'>;
   readonly #caller: Caller;
   /** As many as there are partitions at most. */
   readonly #groups = new Map<string, Group>();
-  #watching = false;
+  /** One for each group. */
+  readonly #rooms: WaitingRooms<Operations>;
 
   constructor(runtime: Pick<ClientRuntime, 'clock' | 'timers'>, caller: Caller) {
-    this.#runtime = runtime;
     this.#caller = caller;
+    this.#rooms = new WaitingRooms(runtime, {
+      waitersMax: REQUESTS_WAITING_MAX,
+      what: (name) => `a session with the replica group ${name}`,
+      // Who has as much time as the attempt itself is told by that, which knows why it came to nothing.
+      told: (name, deadlineMs) => this.#groups.get(name)?.triedUntilMs === deadlineMs,
+    });
   }
 
   /** The open session of a group, or undefined. */
   open(namespace: string, partition: number): Operations | undefined {
-    return this.#groups.get(`${namespace}/${partition}`)?.operations;
+    return this.#groups.get(nameOf({ namespace, partition }))?.operations;
   }
 
   /**
-   * The session of a group, once it is open. Rejects, with outcome `failed`: with what refuses the session, or with `DeadlineExceeded`
-   * or `Cancelled`.
+   * The session of a group, once it is open. Rejects, with outcome `failed`: with what refuses the session, or with `DeadlineExceeded`,
+   * `Cancelled` or `Overloaded`.
    */
   opened(
     namespace: string,
@@ -59,33 +57,32 @@ export class GroupSessions {
     signal: AbortSignal | undefined,
   ): Promise<Operations> {
     const group = this.#group(namespace, partition);
-    return new Promise((begin, refuse) => {
-      group.waiters.add({ deadlineMs, signal, begin, refuse });
-      if (group.triedUntilMs === undefined) this.#try(group);
-      this.#watch();
-    });
+    const opened = this.#rooms.wait(nameOf(group), deadlineMs, signal);
+    if (group.triedUntilMs === undefined) this.#try(group);
+    return opened;
   }
 
   /** The group no longer knows the session. */
   expired(namespace: string, partition: number, operations: Operations): void {
-    const group = this.#groups.get(`${namespace}/${partition}`);
+    const group = this.#groups.get(nameOf({ namespace, partition }));
     if (group?.operations === operations) group.operations = undefined;
   }
 
   #group(namespace: string, partition: number): Group {
-    const name = `${namespace}/${partition}`;
+    const name = nameOf({ namespace, partition });
     let group = this.#groups.get(name);
     if (group === undefined) {
-      group = { namespace, partition, operations: undefined, triedUntilMs: undefined, waiters: new Set() };
+      group = { namespace, partition, operations: undefined, triedUntilMs: undefined };
       this.#groups.set(name, group);
     }
     return group;
   }
 
-  /** Tries for as long as the one that has the most time may wait. */
+  /** Tries for as long as the one that has the most time may wait; not at all where nobody waits. */
   #try(group: Group): void {
-    const { namespace, partition, waiters } = group;
-    const deadlineMs = Math.max(...[...waiters].map((waiter) => waiter.deadlineMs));
+    const { namespace, partition } = group;
+    const deadlineMs = this.#rooms.latestDeadlineMs(nameOf(group));
+    if (deadlineMs === undefined) return;
     group.triedUntilMs = deadlineMs;
     const target = { type: 'partition', namespace, partition, to: 'leader' } as const;
     const operation = { type: 'open-session', partition } as const;
@@ -101,50 +98,21 @@ export class GroupSessions {
   #begin(group: Group, operations: Operations): void {
     group.operations = operations;
     group.triedUntilMs = undefined;
-    const waiters = [...group.waiters];
-    group.waiters.clear();
-    for (const { begin } of waiters) begin(operations);
+    this.#rooms.admitAll(nameOf(group), operations);
   }
 
   /** Those that came later and have more time try again, where that can help. */
   #refuse(group: Group, triedUntilMs: number, error: TrefoilError): void {
     group.triedUntilMs = undefined;
-    for (const waiter of [...group.waiters]) {
-      if (error.retryable && waiter.deadlineMs > triedUntilMs) continue;
-      group.waiters.delete(waiter);
-      waiter.refuse(withOutcome(error, 'failed'));
-    }
-    if (group.waiters.size > 0) this.#try(group);
-  }
-
-  /** Looks after deadlines and signals, only while somebody waits. */
-  #watch(): void {
-    if (this.#watching) return;
-    this.#watching = true;
-    this.#runtime.timers.after(SDK_PULSE_MS, () => {
-      this.#watching = false;
-      const nowMs = this.#runtime.clock.monotonicMs();
-      let waiting = 0;
-      for (const group of this.#groups.values()) {
-        for (const waiter of group.waiters) {
-          const refusal = refusedNow(waiter, group, nowMs);
-          if (refusal === undefined) continue;
-          group.waiters.delete(waiter);
-          waiter.refuse(refusal);
-        }
-        waiting += group.waiters.size;
-      }
-      if (waiting > 0) this.#watch();
-    });
+    this.#rooms.refuse(
+      nameOf(group),
+      withOutcome(error, 'failed'),
+      (deadlineMs) => !error.retryable || deadlineMs <= triedUntilMs,
+    );
+    this.#try(group);
   }
 }
 
-/** Who has as much time as the attempt itself is told by that, which knows why it came to nothing. */
-function refusedNow(waiter: Waiter, group: Group, nowMs: number): TrefoilError | undefined {
-  const what = `a session with the replica group ${group.namespace}/${group.partition}`;
-  if (waiter.signal?.aborted === true) {
-    return new TrefoilError('Cancelled', `cancelled while ${what} was being opened`, { outcome: 'failed' });
-  }
-  if (waiter.deadlineMs > nowMs || waiter.deadlineMs === group.triedUntilMs) return undefined;
-  return new TrefoilError('DeadlineExceeded', `the time was up before ${what} was open`);
+function nameOf({ namespace, partition }: Pick<Group, 'namespace' | 'partition'>): string {
+  return `${namespace}/${partition}`;
 }

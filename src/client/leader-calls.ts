@@ -5,7 +5,8 @@
  * replica group itself has opened (`group-sessions.ts`): the group refuses what it does not know, so that nothing is applied twice
  * however late an attempt arrives.
  *
- * A session of the application keeps an index for each partition, and every read of the partition must have applied as much.
+ * A session of the application keeps an index for each partition, and every read of the partition must have applied as much; a scan
+ * that found nothing raises it like any other.
  */
 import type { LeaderFollowerNamespace, ReadMode } from '../cluster/cluster-map.js';
 import { TrefoilError } from '../core/errors.js';
@@ -93,8 +94,8 @@ export async function* leaderScan<E>(
     const operation: ClientOperation = { type: 'scan', partition, prefix, after, limit, ...asked };
     const limits = { options, deadlineMs: scope.deadlineMs(options) };
     const page = await scope.call({ partition, to }, operation, limits, (r) => r as ScanResult);
-    // All entries of a page were read at one index.
-    observe(scope, partition, page.entries[0]?.context ?? null);
+    // That nothing was found is something that the session has seen, too.
+    scope.session?.observeIndex(scope.name, partition, page.index);
     const entries = page.entries.map((e): ScannedEntry => ({ ...e, lag: page.lag }));
     return { entries, next: page.next };
   };

@@ -177,7 +177,10 @@ export const HEARTBEAT_INTERVALS_MAX = 200;
 
 // --- The SDK -------------------------------------------------------------------------------------------
 
-/** Requests that wait for room on one SDK connection; one more is refused with `Overloaded` before it is sent. */
+/**
+ * Requests that wait for room on one SDK connection, and writes that wait for a session with one replica group; one more is refused with
+ * `Overloaded` before it is sent.
+ */
 export const REQUESTS_WAITING_MAX = 8192;
 
 /** Unsent bytes on an SDK connection beyond which further requests wait in its queue. */

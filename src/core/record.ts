@@ -7,7 +7,7 @@
  *          └─ questions         of which operations a retry was announced before it was minted, newest first
  *
  * `mergeRecords` is a join: commutative, associative, idempotent (test/property/record-merge.test.ts holds
- * it against a model that keeps full causal histories). It never resolves a conflict and never enforces a
+ * it against a model that keeps full causal histories), but for when a question closes. It never resolves a conflict and never enforces a
  * limit; both would make two merge orders disagree, and then erase. Policies are views (`views.ts`),
  * limits act where a write is minted.
  *
@@ -259,12 +259,17 @@ function latestQuestions(
     if (place < 0) byDot.push(question);
     else if (question.closed === true) byDot[place] = question;
   }
-  const superseded = sources
-    .flatMap((source) => [...source.siblings, ...source.recentOperations])
-    .filter(({ dot }) => !survivors.some((s) => sameDot(s.dot, dot)));
-  const closes = ({ operation, dot }: RetryQuestion): boolean =>
-    superseded.some(
-      (entry) => entry.dot.incarnation !== dot.incarnation && sameOperation(entry.operation, operation),
+  const isTwinSuperseded =
+    ({ operation, dot }: RetryQuestion) =>
+    (entry: RecentOperation): boolean =>
+      sameOperation(entry.operation, operation) &&
+      entry.dot.incarnation !== dot.incarnation &&
+      !survivors.some((s) => sameDot(s.dot, entry.dot));
+  const closes = (question: RetryQuestion): boolean =>
+    question.closed !== true &&
+    sources.some(
+      ({ siblings, recentOperations }) =>
+        siblings.some(isTwinSuperseded(question)) || recentOperations.some(isTwinSuperseded(question)),
     );
   return {
     questions: byDot
@@ -280,31 +285,32 @@ export function closedQuestions(record: KeyRecord, operation: OperationId): read
   return record.questions.filter((q) => q.closed === true && sameOperation(q.operation, operation));
 }
 
-/**
- * Whether a replica that was sent `incoming`, and now holds `held`, knows what its sender must know before the write counts: that
- * a retry was announced of an operation which the sender knows to be superseded, and would forget.
- */
-export function knowsBetter(held: KeyRecord, incoming: KeyRecord): boolean {
+/** Whether `held` has a question that `other` lacks, or one closed that `other` has open. */
+export function knowsMoreQuestions(held: KeyRecord, other: KeyRecord): boolean {
   return (held.questions ?? []).some(
-    ({ operation, dot, closed }) =>
-      closed === true &&
-      incoming.recentOperations.some((entry) => sameOperation(entry.operation, operation)) &&
-      !closedQuestions(incoming, operation).some((known) => sameDot(known.dot, dot)),
+    ({ dot, closed }) =>
+      !(other.questions ?? []).some(
+        (known) => sameDot(known.dot, dot) && (closed !== true || known.closed === true),
+      ),
   );
 }
 
-/** Whether `incoming` brings a question that `held` did not have. */
-export function asksAnew(incoming: KeyRecord, held: KeyRecord): boolean {
-  return (incoming.questions ?? []).some(
-    ({ dot }) => !(held.questions ?? []).some((known) => sameDot(known.dot, dot)),
+/** Whether `held` has a question closed that `other` has not. */
+export function closesMoreQuestions(held: KeyRecord, other: KeyRecord): boolean {
+  return (held.questions ?? []).some(
+    ({ dot, closed }) =>
+      closed === true &&
+      !(other.questions ?? []).some((known) => sameDot(known.dot, dot) && known.closed === true),
   );
 }
+
+type Stamped = Pick<RecentOperation, 'hlc' | 'dot'>;
 
 function recentOperation({ hlc, operation, dot, retried }: RecentOperation): RecentOperation {
   return retried === true ? { hlc, operation, dot, retried } : { hlc, operation, dot };
 }
 
-function newestFirst(a: RetryQuestion, b: RetryQuestion): number {
+function newestFirst(a: Stamped, b: Stamped): number {
   return b.hlc - a.hlc || compareDots(a.dot, b.dot);
 }
 

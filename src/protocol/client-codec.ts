@@ -220,18 +220,20 @@ const RESULTS: WireTable<ClientResult> = {
   },
   'scan-result': {
     code: 3,
-    length: 4,
+    length: 5,
     toWire: (code, r) => [
       code,
       r.entries.map((e) => [e.key, e.values.map(viewToWire), e.context, e.version]),
       r.next,
       lagToWire(r.lag),
+      r.index,
     ],
     fromWire: (f) => ({
       type: 'scan-result',
       entries: list(scanEntry, f[1], 'entries'),
       next: orNull(text, f[2], 'next'),
       lag: orNull(lagFromWire, f[3], 'lag'),
+      index: count(f[4], 'index'),
     }),
   },
   'session-result': {

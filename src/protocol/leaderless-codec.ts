@@ -29,13 +29,14 @@ const INDEX_MAX = 0xffff_ffff;
 export const LEADERLESS_TYPES: WireTable<LeaderlessMessage> = {
   store: {
     code: 1,
-    length: 4,
-    toWire: (code, m) => [code, m.sequence, m.key, m.record],
+    length: 5,
+    toWire: (code, m) => [code, m.sequence, m.key, m.record, m.asks],
     fromWire: (f) => ({
       type: 'store',
       sequence: count(f[1], 'sequence'),
       key: text(f[2], 'key'),
       record: bytes(f[3], 'record'),
+      asks: flag(f[4], 'asks'),
     }),
   },
   'store-result': {

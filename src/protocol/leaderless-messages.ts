@@ -15,6 +15,8 @@ export interface Store {
   readonly sequence: number;
   readonly key: string;
   readonly record: Uint8Array;
+  /** Tell me as well what you hold then: the record announces a retry of an operation that you may know. */
+  readonly asks: boolean;
 }
 
 export interface StoreResult {
@@ -22,7 +24,10 @@ export interface StoreResult {
   readonly sequence: number;
   /** `refused`: the receiver cannot write (full disk, read-only). `corrupt`: its own copy awaits repair. */
   readonly status: 'stored' | 'corrupt' | 'refused';
-  /** What the receiver holds now, where the sender must know that before its write counts (docs/adr/0011); else null. */
+  /**
+   * What the receiver holds now: where that is asked for, or it has questions about retried operations that the record lacked (docs/adr/0011). Null
+   * elsewhere, and for a `hold`.
+   */
   readonly record: Uint8Array | null;
 }
 

@@ -270,6 +270,8 @@ export interface ScanResult {
   readonly next: string | null;
   /** As in a get. */
   readonly lag: ReadLag | null;
+  /** Leader-follower: no entry of the log beyond it is in the page; a session remembers it, of an empty page too. Else 0. */
+  readonly index: number;
 }
 
 export interface StatusResult {

@@ -5,9 +5,11 @@ import { copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { FailOver } from '../../src/cli/demo/leader-act.js';
 import { trefoilProgram } from '../../src/cli/node-process.js';
 import { pollUntil } from '../../src/cli/poll.js';
 import { identifyProcess } from '../../src/cli/process-identity.js';
+import { formatCount } from '../../src/cli/table.js';
 import { runTrefoil } from '../support/cli-program.js';
 
 const PHOTOS = '../shared/photos';
@@ -24,6 +26,22 @@ const demo = (...args: string[]) =>
 
 function pidsIn(story: string): number[] {
   return [...story.matchAll(/pid (\d+)/g)].map(([, pid]) => Number(pid));
+}
+
+/** The leader that was killed has a successor of a later term, and all that either acknowledged was read back. */
+function expectFailOver(failOver: FailOver, story: string): void {
+  const { leader, term, successor, successorTerm, silenceMs, acknowledged, readBack } = failOver;
+  expect(successor).not.toBe(leader);
+  expect(successorTerm).toBeGreaterThan(term);
+  expect(acknowledged).toBeGreaterThanOrEqual(400);
+  expect(readBack).toBe(acknowledged);
+  for (const told of [
+    `SIGKILL for ${leader}, which leads in term ${term}`,
+    `have elected ${successor}, which leads in term ${successorTerm}`,
+    `time without an acknowledged order      ${formatCount(silenceMs)} ms`,
+    `read back, linearizable                 ${formatCount(readBack)} of ${formatCount(acknowledged)}`,
+  ])
+    expect(story).toContain(told);
 }
 
 describe('the demo', () => {
@@ -43,6 +61,7 @@ describe('the demo', () => {
         'Try next',
       ])
         expect(ran.stderr).toContain(act);
+      expectFailOver(proof['failOver'] as unknown as FailOver, ran.stderr);
       expect(ran.stderr).not.toContain('\u001b[');
       expect(readdirSync(temporary)).toEqual([]);
       expect(pidsIn(ran.stderr).filter((pid) => identifyProcess(pid) !== undefined)).toEqual([]);

@@ -4,10 +4,9 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { systemClientRuntime } from '../../src/adapters/system-runtime.js';
-import { DEMO_CLUSTER, DEMO_NODES, DemoCluster, type DemoNode } from '../../src/cli/demo/demo-cluster.js';
+import { DEMO_NODES, DemoCluster, type DemoNode } from '../../src/cli/demo/demo-cluster.js';
 import { Ledger, recorded } from '../../src/cli/ledger.js';
-import { openReplicaReader, type ReplicaReader } from '../../src/cli/replica-reader.js';
+import { openReplicaReaders } from '../../src/cli/replica-reader.js';
 import { verifyReplicas } from '../../src/cli/verify-replicas.js';
 import { connect, TrefoilError, type Database } from '../../src/index.js';
 
@@ -45,7 +44,7 @@ describe('acknowledged writes', () => {
     const outcomes = (await load).flat();
 
     await pause(Math.max(0, lastRestartMs + AGREE_MS - performance.now()));
-    const readers = await openReaders(db);
+    const readers = await openReplicaReaders(db);
     const verdict = await verifyReplicas(ledger.entries(), readers);
     for (const reader of readers.values()) reader.close();
 
@@ -90,16 +89,4 @@ async function killAtRandom(cluster: DemoCluster, kills: { left: number }): Prom
     kills.left--;
   }
   return moments;
-}
-
-async function openReaders(db: Database): Promise<Map<string, ReplicaReader>> {
-  const runtime = systemClientRuntime();
-  const opened = db.map.nodes.map(async ({ id, host, port }) => {
-    const address = { host, port };
-    return [
-      id,
-      await openReplicaReader({ runtime, address, cluster: DEMO_CLUSTER, epoch: db.map.epoch }),
-    ] as const;
-  });
-  return new Map(await Promise.all(opened));
 }

@@ -4,7 +4,12 @@ import type { Database, Namespace } from '../../src/client/api.js';
 import type { TrefoilError } from '../../src/core/errors.js';
 import { partitionOfKey } from '../../src/core/hash.js';
 import { nodeId } from '../../src/core/ids.js';
-import { LEADER_REDIRECTS_AT_ONCE, SESSION_REOPENS_MAX } from '../../src/core/limits.js';
+import {
+  LEADER_REDIRECTS_AT_ONCE,
+  REQUESTS_WAITING_MAX,
+  SESSION_REOPENS_MAX,
+} from '../../src/core/limits.js';
+import { decodeLeaderContext } from '../../src/protocol/leader-context-codec.js';
 import type { ReadLag } from '../../src/protocol/messages.js';
 import { ledMap, type LedStore } from '../support/led-store.js';
 import { LedWorld, NODES } from '../support/led-world.js';
@@ -148,6 +153,15 @@ describe('the session with a group', () => {
     const writing = photos.put(keyFor(1), 1, { signal: abort.signal });
     abort.abort();
     expect(await world.failure(writing)).toMatchObject({ code: 'Cancelled', outcome: 'failed' });
+  });
+
+  test('no more than the limit wait for it', async () => {
+    await start();
+    for (const n of NODES) world.node(n).react = () => ({ lose: 'request' });
+    const write = (): Promise<unknown> => photos.put(keyFor(1), 1, { timeoutMs: 100 });
+    const waiting = Promise.allSettled(Array.from({ length: REQUESTS_WAITING_MAX }, write));
+    expect(await world.failure(write())).toMatchObject({ code: 'Overloaded', outcome: 'failed' });
+    await world.settle(waiting);
   });
 
   test('a writer that comes later and has more time tries again', async () => {
@@ -353,6 +367,18 @@ describe('sessions of the application', () => {
     const bounds = led.operations('scan').map(({ partition, atLeast }) => [partition, atLeast !== null]);
     expect(bounds.filter(([, bounded]) => bounded)).toEqual([[partitionOf(key), true]]);
     expect(written.version).toBeGreaterThan(0);
+  });
+
+  test('remember of a scan that found nothing how far it had looked', async () => {
+    await start();
+    const key = keyFor(1);
+    store.skip(partitionOf(key), 5);
+    const session = db.session();
+    const found = await world.settle(photos.in(session).scan({ prefix: 'none', read: 'follower' }).next());
+    expect(found.done).toBe(true);
+    await world.settle(photos.in(db.session(session.token())).get(key, { read: 'session' }));
+    const [bound] = led.operations('get').map(({ atLeast }) => atLeast);
+    expect(decodeLeaderContext(bound ?? new Uint8Array()).index).toBe(5);
   });
 
   test('a replica that has not seen as much is asked elsewhere', async () => {

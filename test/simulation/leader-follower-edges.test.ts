@@ -64,6 +64,32 @@ describe('a replica that was stopped', () => {
   });
 });
 
+describe('a page that finds nothing', () => {
+  it('says how far into the log it has looked', () => {
+    const lone = LoneReplica.member();
+    lone.turn(lone.message(N2, appended(1, { index: 0, term: 0 }, [opens, put(2, 1)], 2)));
+    lone.settle();
+    const scan = lone.request({
+      type: 'scan',
+      partition: 0,
+      prefix: 'other',
+      after: '',
+      limit: 10,
+      read: 'follower',
+      atLeast: null,
+      maxStalenessMs: 0,
+    });
+    lone.turn(scan);
+    lone.settle();
+    expect(lone.replies.get(scan.request)).toMatchObject({
+      type: 'scan-result',
+      entries: [],
+      next: null,
+      index: 2,
+    });
+  });
+});
+
 describe('the store fails', () => {
   it('under the leader of a quiet group: the others hear that it leads no more', () => {
     const lone = LoneReplica.member();

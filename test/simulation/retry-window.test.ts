@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { RECENT_OPERATIONS_MAX, RETRIED_OPERATIONS_MAX } from '../../src/core/limits.js';
 import type { PutResult } from '../../src/protocol/messages.js';
 import { RawClient } from '../support/raw-client.js';
+import { retriedOutOfSight, type OutOfSight } from '../support/retried-out-of-sight.js';
 import { SimCluster } from '../support/sim-cluster.js';
 import { watch } from '../support/watched.js';
 
@@ -26,43 +27,43 @@ async function writtenTwice(
   return cluster.settle(n2.put('k', 'x', { operation, attempt: 1, namespace }));
 }
 
-/**
- * The first attempt of a write is on n2 alone, which others did not reach; its retry on n1 alone, which the others can no longer reach:
- * n3 had said that it does not know the operation. The context is that of the first attempt.
- */
-async function retriedOutOfSight(
+type Meanwhile = (
+  cluster: SimCluster,
+  n2: RawClient,
+  context: Uint8Array | null,
+) => Promise<Uint8Array | null>;
+
+/** As `retriedOutOfSight`, of a put. The context is that of the first attempt, or what `meanwhile` makes of it. */
+async function putOutOfSight(
   namespace: string,
-): Promise<{ cluster: SimCluster; n1: RawClient; n2: RawClient; context: Uint8Array | null }> {
-  let announced = false;
-  const cluster = await SimCluster.start({
-    seed: 8,
-    namespaces: NAMESPACES,
-    onMessage: (from, to, message) => {
-      if (message.type !== 'replica' || from !== 'n3' || to !== 'n1') return;
-      announced ||= message.message.type === 'store-result';
+  meanwhile: Meanwhile = async (_cluster, _n2, context) => Promise.resolve(context),
+): Promise<OutOfSight & { readonly context: Uint8Array | null }> {
+  let context: Uint8Array | null = null;
+  const rig = await retriedOutOfSight(
+    8,
+    namespace,
+    (client, how) => client.put('k', 'x', { ...how, namespace }),
+    async (cluster, n2) => {
+      ({ context } = await cluster.settle(n2.get('k', { read: 'one', namespace })));
+      context = await meanwhile(cluster, n2, context);
     },
-  });
-  const n1 = await RawClient.open(cluster, 'n1');
-  const n2 = await RawClient.open(cluster, 'n2');
-  const { network } = cluster.world;
-  network.partition('n2', ['n1', 'n3']);
-  await cluster.parted('n2', ['n1', 'n3']);
-  const operation = n1.operation();
-  const { context } = await cluster.settle(n2.put('k', 'x', { operation, write: 'one', namespace }));
-  watch(n1.put('k', 'x', { operation, attempt: 1, namespace }));
-  await cluster.simulation.runUntil(() => announced);
-  network.block('n1', 'n3');
-  await cluster.simulation.runUntil(() => cluster.stored('n1', 'k', namespace).includes('x'));
-  network.heal();
-  network.partition('n1', ['n2', 'n3']);
-  const reaches = (): boolean =>
-    cluster
-      .node('n2')
-      .status()
-      .peers.some(({ node, reachable }) => node === 'n3' && reachable);
-  await cluster.simulation.runUntil(reaches);
-  return { cluster, n1, n2, context };
+  );
+  return { ...rig, context };
 }
+
+/** What each node shows of `k`, once n1 is back and all agree. */
+async function shownByAll({ cluster, n1, n2, n3 }: OutOfSight, namespace: string): Promise<string[][]> {
+  cluster.world.network.heal();
+  await cluster.converge(30_000);
+  const shown: string[][] = [];
+  for (const reader of [n1, n2, n3]) {
+    const { values } = await cluster.settle(reader.get('k', { read: 'all', namespace }));
+    shown.push([...values].sort());
+  }
+  return shown;
+}
+
+const threeTimes = (...values: readonly string[]): string[][] => [[...values], [...values], [...values]];
 
 describe('the window of operations', () => {
   it('does not stand in the way of a retry when all that it holds is old', async () => {
@@ -171,25 +172,20 @@ describe('the window of operations', () => {
   it.each(['default', 'latest'])(
     'is not what tells of a retry that only its own coordinator has (%s)',
     async (namespace) => {
-      const { cluster, n2, context: latest } = await retriedOutOfSight(namespace);
-      let context = latest;
+      const rig = await putOutOfSight(namespace);
+      const { cluster, n2 } = rig;
+      let { context } = rig;
       for (let i = 0; i < 2 * RECENT_OPERATIONS_MAX; i++) {
         ({ context } = await cluster.settle(n2.put('k', `y${i}`, { context, namespace })));
       }
       expect(cluster.record('n2', 'k', namespace)!.questions).toMatchObject([{ closed: true }]);
-      cluster.world.network.heal();
-      await cluster.converge(30_000);
+      expect(await shownByAll(rig, namespace)).toEqual(threeTimes(`y${2 * RECENT_OPERATIONS_MAX - 1}`));
       expect(cluster.stored('n3', 'k', namespace)).toContain('x');
-      for (const node of ['n1', 'n2', 'n3']) {
-        const reader = await RawClient.open(cluster, node);
-        const { values } = await cluster.settle(reader.get('k', { read: 'all', namespace }));
-        expect(values).toEqual([`y${2 * RECENT_OPERATIONS_MAX - 1}`]);
-      }
     },
   );
 
   it('is made up for before a write over the first attempt counts, on all that have stored it', async () => {
-    const { cluster, n2, context } = await retriedOutOfSight('default');
+    const { cluster, n2, context } = await putOutOfSight('default');
     // n2 had not heard of the retry; n3 had, and says so.
     expect(cluster.record('n2', 'k')!.questions).toBeUndefined();
     await cluster.settle(n2.put('k', 'y', { context }));
@@ -199,14 +195,63 @@ describe('the window of operations', () => {
     }
   });
 
+  it('is made up for where the write over the first attempt itself is too much for it', async () => {
+    const rig = await putOutOfSight('default', async (cluster, n2) => {
+      // Handed over before k is, so that n3 does not hear of the first attempt by a hint.
+      for (let i = 0; i < 300; i++) await cluster.settle(n2.put(`before-${i}`, 'v', { write: 'one' }));
+      for (let i = 0; i < RECENT_OPERATIONS_MAX; i++)
+        await cluster.settle(n2.put('k', `z${i}`, { write: 'one' }));
+      return (await cluster.settle(n2.get('k', { read: 'one' }))).context;
+    });
+    const { cluster, n2, context } = rig;
+    await cluster.settle(n2.put('k', 'y', { context }));
+    expect(cluster.record('n2', 'k')!.questions).toMatchObject([{ closed: true }]);
+    expect(await shownByAll(rig, 'default')).toEqual(threeTimes('y'));
+  });
+
+  it('is made up for where the replica that heard of the retry has the first attempt as well', async () => {
+    const { cluster, n1, n2, context: first } = await putOutOfSight('default');
+    // Beside the first attempt: n3 has it, and the question, now. n2 takes no answers with the question in them.
+    for (let i = 0; i < RECENT_OPERATIONS_MAX; i++) await cluster.settle(n2.put('k', `z${i}`));
+    const { context } = await cluster.settle(n2.get('k', { read: 'one' }));
+    expect(first).not.toBeNull();
+    await cluster.settle(n2.put('k', 'y', { context }));
+    cluster.world.network.heal();
+    cluster.world.network.partition('n3', ['n1', 'n2']);
+    await cluster.parted('n3', ['n1', 'n2']);
+    const read = async (): Promise<readonly string[]> =>
+      (await cluster.settle(n1.get('k', { read: 'quorum' }))).values;
+    await cluster.simulation.runUntil(() =>
+      cluster
+        .node('n1')
+        .status()
+        .peers.some((p) => p.node === 'n2' && p.reachable),
+    );
+    expect(await read()).toEqual(['y']);
+  });
+
   it('holds no retry up: one whose first attempt never arrived is minted and shown', async () => {
-    const { cluster, n1 } = await retriedOutOfSight('default');
+    const { cluster, n1 } = await putOutOfSight('default');
     const operation = n1.operation();
     cluster.world.network.heal();
     await cluster.converge(30_000);
     await cluster.settle(n1.put('other', 'x', { operation, attempt: 1 }));
     expect((await cluster.settle(n1.get('other', { read: 'all' }))).values).toEqual(['x']);
     expect(cluster.record('n1', 'other')!.questions).toMatchObject([{ operation }]);
+  });
+
+  it('is asked about once by a coordinator, however often it has to announce a retry', async () => {
+    const cluster = await SimCluster.start({ seed: 9, namespaces: NAMESPACES });
+    const n1 = await RawClient.open(cluster, 'n1');
+    const operation = n1.operation();
+    // The others answer, and cannot store.
+    for (const name of ['n2', 'n3']) cluster.world.disk(name).impose({ full: true });
+    for (let attempt = 1; attempt <= 3; attempt++) {
+      const retry = watch(n1.put('k', 'x', { operation, attempt, budgetMs: 3_000 }));
+      await cluster.simulation.runUntil(() => retry.settled);
+      expect(retry.error).toMatchObject({ code: 'QuorumUnavailable', outcome: 'failed' });
+    }
+    expect(cluster.record('n1', 'k')!.questions).toHaveLength(1);
   });
 
   // Campaign seed 100763 lost an acknowledged value this way.

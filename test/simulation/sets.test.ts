@@ -4,7 +4,7 @@ import { RECENT_OPERATIONS_MAX, RECORD_BYTES_MAX, SET_ELEMENTS_MAX } from '../..
 import type { ElementSet } from '../../src/client/api.js';
 import { agree, clients, start } from '../support/one-partition.js';
 import type { SimCluster } from '../support/sim-cluster.js';
-import { watch } from '../support/watched.js';
+import { retriedOutOfSight } from '../support/retried-out-of-sight.js';
 
 const add = (...elements: readonly string[]) =>
   ({ kind: 'add', elements: elements.map((element) => Buffer.from(element)) }) as const;
@@ -113,35 +113,53 @@ describe('L33: a remove takes away what its context has seen', () => {
 
   // The other way round: the retry, which was announced to n3, is on n1 alone, and the first attempt is forgotten.
   it('nor when its retry does', async () => {
-    let announced = false;
-    const cluster = await start(10, (from, to, message) => {
-      if (message.type !== 'replica' || from !== 'n3' || to !== 'n1') return;
-      announced ||= message.message.type === 'store-result';
-    });
-    const [n1, n2, n3] = await clients(cluster);
-    const { network } = cluster.world;
-    network.partition('n2', ['n1', 'n3']);
-    await cluster.parted('n2', ['n1', 'n3']);
-    const operation = n1.operation();
-    await cluster.settle(n2.change('k', add('x', 'y', 'z'), { operation, write: 'one' }));
-    watch(n1.change('k', add('x', 'y', 'z'), { operation, attempt: 1 }));
-    await cluster.simulation.runUntil(() => announced);
-    network.block('n1', 'n3');
-    await cluster.simulation.runUntil(() => cluster.stored('n1', 'k', 'set').length === 3);
-    network.heal();
-    network.partition('n1', ['n2', 'n3']);
-    await cluster.parted('n1', ['n2', 'n3']);
-    await cluster.simulation.runFor(2_000);
+    const { cluster, n2, n3 } = await retriedOutOfSight(
+      10,
+      'set',
+      (client, how) => client.change('k', add('x', 'y', 'z'), how),
+      async () => Promise.resolve(),
+    );
     const { context } = await cluster.settle(n2.get('k', { namespace: 'set' }));
     await cluster.settle(n2.change('k', remove('x', 'z'), { context }));
     for (let i = 0; i < 2 * RECENT_OPERATIONS_MAX; i++) await cluster.settle(n2.change('k', add('again')));
     await cluster.settle(n2.change('k', add('z')));
-    network.heal();
+    cluster.world.network.heal();
     await agree(cluster);
     const read = await cluster.settle(n3.get('k', { namespace: 'set' }));
     expect([...read.values].sort()).toEqual(['again', 'y', 'z']);
     await cluster.settle(n3.change('k', add('again')));
     expect((await held(cluster)).sort()).toEqual(['again', 'y', 'y', 'z']);
+  });
+
+  it('nor where so much was added beside it that the remove forgets it at once', async () => {
+    let context: Uint8Array | null = null;
+    const { cluster, n2, n3 } = await retriedOutOfSight(
+      11,
+      'set',
+      (client, how) => client.change('k', add('x'), how),
+      async (c, alone) => {
+        await c.settle(alone.change('k', add('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'), { write: 'one' }));
+        ({ context } = await c.settle(alone.get('k', { read: 'one', namespace: 'set' })));
+      },
+    );
+    await cluster.settle(n2.change('k', remove('x'), { context }));
+    cluster.world.network.heal();
+    await agree(cluster);
+    const { values } = await cluster.settle(n3.get('k', { read: 'all', namespace: 'set' }));
+    expect([...values].sort()).toEqual(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']);
+  });
+
+  it('and a retry of an add that may have been removed and forgotten is refused', async () => {
+    const cluster = await start(12);
+    const [n1] = await clients(cluster);
+    const operation = n1.operation();
+    await cluster.settle(n1.change('k', add('x'), { operation, write: 'all' }));
+    await cluster.settle(n1.change('k', add('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'), { write: 'all' }));
+    const { context } = await cluster.settle(n1.get('k', { namespace: 'set' }));
+    await cluster.settle(n1.change('k', remove('x'), { context, write: 'all' }));
+    const retried = cluster.settle(n1.change('k', add('x'), { operation, attempt: 1 }));
+    await expect(retried).rejects.toMatchObject({ code: 'OperationForgotten', outcome: 'unknown' });
+    expect((await held(cluster)).sort()).toEqual(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']);
   });
 
   it('also where the remove saw only one of the two dots of an add', async () => {

@@ -82,7 +82,13 @@ async function livesOn(cluster: SimCluster, key: string): Promise<void> {
 describe('a store message', () => {
   it.each(USELESS)('with %s changes nothing', async (_what, bytes) => {
     const { cluster, send } = await posing(1);
-    await send(partitionOf(cluster, 'k'), { type: 'store', sequence: 1, key: 'k', record: bytes });
+    await send(partitionOf(cluster, 'k'), {
+      type: 'store',
+      sequence: 1,
+      key: 'k',
+      record: bytes,
+      asks: false,
+    });
     expect(cluster.world.disk('n1').peek(cluster.placeOf('default', 'k'))).toBeUndefined();
     await livesOn(cluster, 'k');
   });
@@ -91,7 +97,13 @@ describe('a store message', () => {
     const { cluster, send } = await posing(2);
     const n1 = await RawClient.open(cluster, 'n1');
     await cluster.settle(n1.put('k', 'mine'));
-    await send(partitionOf(cluster, 'k'), { type: 'store', sequence: 1, key: 'k', record: bytes });
+    await send(partitionOf(cluster, 'k'), {
+      type: 'store',
+      sequence: 1,
+      key: 'k',
+      record: bytes,
+      asks: false,
+    });
     expect(cluster.stored('n1', 'k')).toEqual(['mine']);
     await livesOn(cluster, 'k');
   });
@@ -100,13 +112,19 @@ describe('a store message', () => {
     const { cluster, send } = await posing(3);
     const before = cluster.world.disk('n1').keys({ gte: 'g/', lt: 'g0' });
     const ours = partitionOf(cluster, 'k');
-    await send(1 - ours, { type: 'store', sequence: 1, key: 'k', record: record(1) });
-    await send(0, { type: 'store', sequence: 2, key: '', record: record(1) });
+    await send(1 - ours, { type: 'store', sequence: 1, key: 'k', record: record(1), asks: false });
+    await send(0, { type: 'store', sequence: 2, key: '', record: record(1), asks: false });
     for (const partition of [0, 1]) {
-      await send(partition, { type: 'store', sequence: 3, key: 'x'.repeat(100_000), record: record(1) });
+      await send(partition, {
+        type: 'store',
+        sequence: 3,
+        key: 'x'.repeat(100_000),
+        record: record(1),
+        asks: false,
+      });
     }
     expect(cluster.world.disk('n1').keys({ gte: 'g/', lt: 'g0' })).toEqual(before);
-    await send(ours, { type: 'store', sequence: 4, key: 'k', record: record(1) });
+    await send(ours, { type: 'store', sequence: 4, key: 'k', record: record(1), asks: false });
     expect(cluster.stored('n1', 'k')).toEqual(['made']);
   });
 });

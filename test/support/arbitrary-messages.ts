@@ -229,6 +229,7 @@ const results: ByType<ClientResult> = {
     entries: fc.array(fc.record({ key: text, values, context: bytes, version: count }), { maxLength: 3 }),
     next: orNull(text),
     lag: orNull(lag),
+    index: count,
   }),
   'session-result': fc.record({ type: fc.constant('session-result'), session: text.map(sessionId) }),
   'status-result': fc.record({ type: fc.constant('status-result'), status: text }),
@@ -242,7 +243,7 @@ const vectors: fc.Arbitrary<VersionVector> = fc
   })
   .map((entries) => entries.sort(([a], [b]) => (a < b ? -1 : 1)));
 export const leaderlessMessages: ByType<LeaderlessMessage> = {
-  store: fc.record({ type: fc.constant('store'), sequence, key: text, record: bytes }),
+  store: fc.record({ type: fc.constant('store'), sequence, key: text, record: bytes, asks: fc.boolean() }),
   hold: fc.record({ type: fc.constant('hold'), sequence, home: node, key: text, record: bytes }),
   'store-result': fc.record({
     type: fc.constant('store-result'),

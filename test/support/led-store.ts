@@ -112,7 +112,7 @@ export class LedStore implements NodeStore {
           return { key, values: viewsOf(value), context, version };
         });
         const next = page.length < keys.length ? (page.at(-1) ?? null) : null;
-        return { type: 'scan-result', entries, next, lag };
+        return { type: 'scan-result', entries, next, lag, index: group.index };
       }
       case 'put':
         return this.#once(group, operation, [operation]);

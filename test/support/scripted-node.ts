@@ -63,7 +63,8 @@ export class SharedStore implements NodeStore {
         const page = keys.slice(0, operation.limit);
         const entries = page.map((key) => ({ key, ...this.#read(key), version: 0 }) as ScanEntry);
         const next = page.length < keys.length ? (page.at(-1) ?? null) : null;
-        return { type: 'scan-result', entries: entries.filter((e) => e.values.length > 0), next, lag: null };
+        const live = entries.filter((e) => e.values.length > 0);
+        return { type: 'scan-result', entries: live, next, lag: null, index: 0 };
       }
       case 'put': {
         const { key, value, context } = operation;

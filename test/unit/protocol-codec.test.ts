@@ -24,7 +24,13 @@ const group = groupId(namespaceName('photos'), 3);
 const store = (sequence: number, bytes: number): Message => ({
   type: 'replica',
   group,
-  message: { type: 'store', sequence, key: `key-${sequence}`, record: new Uint8Array(bytes).fill(sequence) },
+  message: {
+    type: 'store',
+    sequence,
+    key: `key-${sequence}`,
+    record: new Uint8Array(bytes).fill(sequence),
+    asks: false,
+  },
 });
 
 /** A frame around a payload that no encoder of ours would make. */
@@ -163,9 +169,9 @@ describe('golden frames: a difference here is a new PROTOCOL_VERSION', () => {
       {
         type: 'replica',
         group,
-        message: { type: 'store', sequence: 70_000, key: 'ü', record: new Uint8Array([0xff, 0]) },
+        message: { type: 'store', sequence: 70_000, key: 'ü', record: new Uint8Array([0xff, 0]), asks: true },
       },
-      'f9f116bd919314a870686f746f732f339401ce00011170a2c3bcc402ff00',
+      'dcbd9948919314a870686f746f732f339501ce00011170a2c3bcc402ff00c3',
     ],
   ];
   for (const [name, message, hex] of cases) {

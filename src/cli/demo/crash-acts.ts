@@ -4,10 +4,10 @@ import { generateAlbum } from '../../photos/index.js';
 import { formatDuration } from '../duration.js';
 import { readNodeStates, seeEachOther, type NodeState } from '../node-states.js';
 import { pollUntil } from '../poll.js';
+import { openReplicaReaders } from '../replica-reader.js';
 import { DEMO_NODES, type DemoNode } from './demo-cluster.js';
 import { forEachAtOnce, type Stage } from './demo-stage.js';
 import type { StoredAlbum } from './store-act.js';
-import { openReaders } from './verify-act.js';
 import { verifyReplicas } from '../verify-replicas.js';
 
 const VICTIM: DemoNode = 'n2';
@@ -127,7 +127,7 @@ export async function loseDisk(stage: Stage): Promise<void> {
   narrator.say('it serves again, with an empty folder, and compares hash trees with the others');
   const startedMs = performance.now();
   const progress = narrator.progress('anti-entropy', ledger.keys);
-  const readers = await openReaders(stage);
+  const readers = await openReplicaReaders(db);
   let left = ledger.entries();
   const level = await pollUntil(
     async () => {

@@ -11,6 +11,8 @@ import { spawnNode, type NodeProcess } from '../node-process.js';
 
 export const DEMO_CLUSTER = 'trefoil-demo';
 export const DEMO_NODES = ['n1', 'n2', 'n3'] as const;
+/** The namespace whose one partition has a leader. */
+export const LED_NAMESPACE = 'orders';
 /** Of a node that ended by itself. */
 const LOG_LINES_SHOWN = 3;
 
@@ -114,10 +116,13 @@ export class DemoCluster {
   }
 }
 
-/** Three nodes, three replicas, quorums of two, everything synced to disk: the guarantees of `local-3.yaml`. */
+/**
+ * Three nodes, three replicas, quorums of two, everything synced to disk. Photos and the rest are leaderless, with the guarantees of
+ * `local-3.yaml`; orders have a leader, one for all of them, as there is one partition: the strategies live together as in `mixed-3.yaml`.
+ */
 function demoConfig(ports: readonly number[]): string {
   const nodes = DEMO_NODES.map((id, i) => `  - { id: ${id}, port: ${String(ports[i])}, dataDir: ./${id} }`);
-  const namespace = (name: string, conflict: 'siblings' | 'lww'): string =>
+  const leaderless = (name: string, conflict: 'siblings' | 'lww'): string =>
     `  - { name: ${name}, strategy: leaderless, replicas: 3, partitions: 8, read: quorum, write: quorum, ` +
     `conflict: ${conflict}, guarantee: read-your-writes }`;
   return [
@@ -126,10 +131,12 @@ function demoConfig(ports: readonly number[]): string {
     'nodes:',
     ...nodes,
     'namespaces:',
-    namespace('photos', 'siblings'),
-    namespace('features', 'lww'),
-    namespace('users', 'lww'),
-    namespace('default', 'siblings'),
+    leaderless('photos', 'siblings'),
+    leaderless('features', 'lww'),
+    leaderless('users', 'lww'),
+    leaderless('default', 'siblings'),
+    `  - { name: ${LED_NAMESPACE}, strategy: leader-follower, replicas: 3, partitions: 1, ack: quorum, ` +
+      'read: linearizable, guarantee: linearizable }',
     '',
   ].join('\n');
 }

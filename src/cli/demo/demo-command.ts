@@ -14,15 +14,19 @@ import { EXIT, endWith } from '../exit-codes.js';
 import { shellWord } from '../get-command.js';
 import { Ledger, recorded } from '../ledger.js';
 import { readNodeStates, seeEachOther } from '../node-states.js';
-import { pollUntil } from '../poll.js';
 import { folderSource, generatedSource, type AlbumSource } from './album-source.js';
 import { bringBack, killAndGoOn, loseDisk } from './crash-acts.js';
 import { DEMO_CLUSTER, DemoCluster } from './demo-cluster.js';
-import type { Stage } from './demo-stage.js';
+import { waitFor, type Stage } from './demo-stage.js';
+import { killTheLeader, type FailOver } from './leader-act.js';
 import { editAtOnce, lookAtPhotos } from './look-acts.js';
 import { Narrator } from './narrator.js';
 import { storeAlbum } from './store-act.js';
 import { verify, type Outcome } from './verify-act.js';
+
+interface Proof extends Outcome {
+  readonly failOver: FailOver;
+}
 
 interface DemoArguments {
   readonly photos: string | undefined;
@@ -33,11 +37,10 @@ interface DemoArguments {
 
 const COUNT_DEFAULT = 10_000;
 const COUNT_MAX = 1_000_000;
-const MEET_MS_MAX = 15_000;
 
 export const demoCommand: CommandModule<object, DemoArguments> = {
   command: 'demo',
-  describe: 'three nodes, an album, a crash, and the proof that nothing was lost',
+  describe: 'three nodes, an album, crashes, an election, and the proof that nothing was lost',
   builder: (yargs) =>
     argumentsAs<DemoArguments>(
       yargs
@@ -71,8 +74,10 @@ async function runDemo(argv: DemoArguments): Promise<void> {
   const cluster = await DemoCluster.prepare();
   const interrupt = onInterrupt(narrator, cluster, argv.keep);
   try {
-    const outcome = await play(narrator, cluster, source);
-    const whole = outcome.missing.length === 0 && outcome.differing.length === 0;
+    const proof = await play(narrator, cluster, source);
+    const { missing, differing, failOver } = proof;
+    const whole =
+      missing.length === 0 && differing.length === 0 && failOver.readBack === failOver.acknowledged;
     if (!whole) endWith(EXIT.failed);
     if (argv.keep) await cluster.stop();
     narrator.line();
@@ -80,7 +85,7 @@ async function runDemo(argv: DemoArguments): Promise<void> {
       `${whole ? 'Nothing was lost.' : 'The proof failed.'} ${narrator.elapsedS.toFixed(1)} s in all.`,
     );
     tryNext(narrator, cluster, argv.keep);
-    if (context.json) context.printJson({ ...outcome, seconds: Number(narrator.elapsedS.toFixed(1)) });
+    if (context.json) context.printJson({ ...proof, seconds: Number(narrator.elapsedS.toFixed(1)) });
   } catch (error) {
     narrator.interrupt();
     cluster.defects().forEach((defect) => context.note(defect));
@@ -92,16 +97,12 @@ async function runDemo(argv: DemoArguments): Promise<void> {
   }
 }
 
-async function play(narrator: Narrator, cluster: DemoCluster, source: AlbumSource): Promise<Outcome> {
+async function play(narrator: Narrator, cluster: DemoCluster, source: AlbumSource): Promise<Proof> {
   narrator.act('Three nodes start');
   await cluster.start();
   const direct = await connect({ seeds: cluster.seeds, cluster: DEMO_CLUSTER });
   try {
-    const met = await pollUntil(async () => (seeEachOther(await readNodeStates(direct)) ? true : undefined), {
-      deadlineMs: MEET_MS_MAX,
-      everyMs: 50,
-    });
-    if (met === undefined) throw new TrefoilError('Internal', 'the nodes did not find each other');
+    await waitFor('nodes that see each other', async () => seeEachOther(await readNodeStates(direct)));
     for (const { id, host, port } of direct.map.nodes)
       narrator.figure(id, `${host}:${port}, pid ${cluster.process(id as 'n1').pid}`);
     narrator.say('three replicas of everything, quorums of two, every write synced to disk');
@@ -119,7 +120,8 @@ async function play(narrator: Narrator, cluster: DemoCluster, source: AlbumSourc
     await killAndGoOn(stage, album);
     await bringBack(stage);
     await loseDisk(stage);
-    return await verify(stage);
+    const failOver = await killTheLeader(stage, album);
+    return { ...(await verify(stage)), failOver };
   } finally {
     await direct.close();
   }

@@ -1,11 +1,9 @@
 /** Act: every acknowledged write is read back from every replica. The only act whose answer is the exit code. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { systemClientRuntime } from '../../adapters/system-runtime.js';
 import { formatDuration } from '../duration.js';
-import { openReplicaReader, type ReplicaReader } from '../replica-reader.js';
-import { formatCount } from '../table.js';
+import { openReplicaReaders, type ReplicaReader } from '../replica-reader.js';
+import { counted, formatCount } from '../table.js';
 import { verifyReplicas, type Verdict } from '../verify-replicas.js';
-import { DEMO_CLUSTER } from './demo-cluster.js';
 import type { Stage } from './demo-stage.js';
 
 /** Replicas that are not level at first get so long: two rounds of anti-entropy and more. */
@@ -21,9 +19,9 @@ export interface Outcome {
 }
 
 export async function verify(stage: Stage): Promise<Outcome> {
-  const { narrator, ledger } = stage;
+  const { narrator, ledger, db } = stage;
   narrator.act('Every acknowledged write, read back from every replica');
-  const readers = await openReaders(stage);
+  const readers = await openReplicaReaders(db);
   try {
     const startedMs = performance.now();
     const progress = narrator.progress('reading', ledger.keys);
@@ -34,8 +32,9 @@ export async function verify(stage: Stage): Promise<Outcome> {
     narrator.figure('copies read, each by its own node', first.copies);
     const last = await untilLevel(first, readers);
     if (last !== first) {
-      const late = `${formatCount(first.unlevel.length)} keys, level ${formatDuration(performance.now() - startedMs)} later`;
-      narrator.figure('left to anti-entropy', late);
+      const took = formatDuration(performance.now() - startedMs);
+      const level = last.unlevel.length === 0 ? `level ${took} later` : `not all of them level ${took} later`;
+      narrator.figure('not level at first', `${counted(first.unlevel.length, 'key')}, ${level}`);
     }
     const lost = last.missing.length;
     const agreeing = ledger.keys - last.differing.length;
@@ -61,17 +60,6 @@ export async function verify(stage: Stage): Promise<Outcome> {
   } finally {
     for (const reader of readers.values()) reader.close();
   }
-}
-
-export async function openReaders({ db }: Stage): Promise<Map<string, ReplicaReader>> {
-  const runtime = systemClientRuntime();
-  const readers = await Promise.all(
-    db.map.nodes.map(async ({ id, host, port }) => {
-      const options = { runtime, address: { host, port }, cluster: DEMO_CLUSTER, epoch: db.map.epoch };
-      return [id, await openReplicaReader(options)] as const;
-    }),
-  );
-  return new Map(readers);
 }
 
 /** Looks again at what was not level, and only at that, until all is or the time is over. */

@@ -229,6 +229,8 @@ export class Reads {
     const { state } = this.#host;
     const prefixLength = dataPrefix(state.generation).length;
     const clockMs = hlcWallMs(state.clock);
+    // The page may have been read from an earlier state, never from a later one.
+    const index = state.appliedIndex;
     const entries: ScanEntry[] = [];
     for (const [stored, bytes] of event.entries) {
       const key = stored.slice(prefixLength);
@@ -236,7 +238,7 @@ export class Reads {
       const { version, hlc, expiresAt, value } = decodeCheckedVersioned(bytes);
       if (expiresAt !== 0 && this.#waitsForClock(read, expiresAt, turn)) return;
       if (expiresAt !== 0 && expiresAt <= clockMs) continue;
-      const context = encodeLeaderContext({ version, index: state.appliedIndex });
+      const context = encodeLeaderContext({ version, index });
       entries.push({ key, values: [{ value, hlc, expiresAt }], context, version });
     }
     const [last] = event.entries.at(-1) ?? [];
@@ -245,6 +247,7 @@ export class Reads {
       entries,
       next: event.more && last !== undefined ? last.slice(prefixLength) : null,
       lag: this.#host.lag(turn),
+      index,
     });
   }
 

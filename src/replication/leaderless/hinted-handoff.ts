@@ -225,8 +225,7 @@ export class HintedHandoff {
       this.#calls.store(
         effects,
         peer,
-        key,
-        record,
+        { key, record },
         turn.monotonicMs + STORE_ANSWER_MS_MAX,
         (answer, turnNow, effectsNow) => {
           if (answer?.status === 'stored')

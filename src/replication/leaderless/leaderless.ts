@@ -224,13 +224,13 @@ class LeaderlessReplica implements Replica {
     }
   }
 
-  #store(from: NodeId, { sequence, key, record }: Store, turn: Turn, effects: Effects): void {
+  #store(from: NodeId, { sequence, key, record, asks }: Store, turn: Turn, effects: Effects): void {
     const { namespace, partition, peers } = this.#members;
     // What a stand-in keeps may be older than what all homes have forgotten. It keeps it until it is taken.
     const early = !peers.includes(from) && !this.#floor.knowsOld;
     const mayTake = turn.writesRefused === null && !early;
     const ours = mayTake && partitionOfKey(key, namespace.partitions) === partition;
-    const { outcome, tell } = ours ? this.#records.store(turn, effects, key, record) : NOT_OURS;
+    const { outcome, tell } = ours ? this.#records.store(turn, effects, key, record, asks) : NOT_OURS;
     if (outcome === 'corrupt') this.#repair.begin(key, turn, effects);
     const status = outcome === 'corrupt' ? 'corrupt' : outcome === 'unusable' ? 'refused' : 'stored';
     effects.send(from, { type: 'store-result', sequence, status, record: tell });

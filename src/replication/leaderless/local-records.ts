@@ -11,10 +11,9 @@
 import { TrefoilError } from '../../core/errors.js';
 import { checkKey } from '../../core/keys.js';
 import {
-  asksAnew,
   EMPTY_RECORD,
   highestHlc,
-  knowsBetter,
+  knowsMoreQuestions,
   mergeSeen,
   sameRecord,
   type KeyRecord,
@@ -46,16 +45,15 @@ export type Absorbed = 'changed' | 'unchanged' | 'corrupt' | 'unusable';
 /** The stored bytes, null where the key is absent, or word that the copy here is damaged. */
 export type LocalCopy = Uint8Array | null | 'corrupt';
 
-/** The record that is held after a merge, and the two that it is of; none where nothing was merged, or nothing is left. */
+/** The record that is held after a merge; none where both sides had the same, nothing was merged, or nothing is left. */
 interface Merged {
   readonly outcome: Absorbed;
   readonly held: KeyRecord | undefined;
-  readonly mine: KeyRecord;
   readonly theirs: KeyRecord;
 }
 
 function nothing(outcome: Absorbed): Merged {
-  return { outcome, held: undefined, mine: EMPTY_RECORD, theirs: EMPTY_RECORD };
+  return { outcome, held: undefined, theirs: EMPTY_RECORD };
 }
 
 export class LocalRecords {
@@ -117,18 +115,19 @@ export class LocalRecords {
   }
 
   /**
-   * Merges a record that its coordinator wants stored. `tell` is what this replica then holds, where the coordinator must know it
-   * before its write counts: it asks whether a retried operation is known, or writes over one about which that was asked (docs/adr/0011).
+   * Merges a record that its coordinator wants stored. `tell` is what this replica then holds, where the coordinator `asks`, or must
+   * know it before its write counts: there are questions about retried operations that it has not met (docs/adr/0011).
    */
   store(
     turn: Turn,
     effects: Effects,
     key: string,
     incoming: Uint8Array,
+    asks: boolean,
   ): { readonly outcome: Absorbed; readonly tell: Uint8Array | null } {
-    const { outcome, held, mine, theirs } = this.#merge(turn, effects, key, incoming, EMPTY_VECTOR);
-    const news = held !== undefined && (knowsBetter(held, theirs) || asksAnew(theirs, mine));
-    return { outcome, tell: news ? encodeRecord(held) : null };
+    const { outcome, held, theirs } = this.#merge(turn, effects, key, incoming, EMPTY_VECTOR);
+    const tells = held !== undefined && (asks || knowsMoreQuestions(held, theirs));
+    return { outcome, tell: tells ? encodeRecord(held) : null };
   }
 
   #merge(
@@ -153,7 +152,7 @@ export class LocalRecords {
       this.remove(effects, key, local);
       return nothing('changed');
     }
-    const result = { held: merged, mine, theirs };
+    const result = { held: merged, theirs };
     if (local !== null && sameRecord(merged, mine)) return { outcome: 'unchanged', ...result };
     if (local === null && merged.siblings.length === 0 && dominates(seenHere, merged.context))
       return nothing('unchanged');

@@ -26,6 +26,7 @@ import {
   applyWrite,
   highestHlc,
   retriedOperations,
+  sameOperation,
   siblingsBeside,
   type CausalContext,
   type KeyRecord,
@@ -102,7 +103,10 @@ export function mintWrite(
   }
 }
 
-/** The record with the question whether the operation is known, to be written down before a retry of it is minted. */
+/**
+ * The record with the question whether the operation is known, to be written down before a retry of it is minted: the one that this node asked
+ * before, if it minted nothing then.
+ */
 export function questionOf(
   { operation }: WriteOperation,
   seen: CausalContext,
@@ -110,7 +114,12 @@ export function questionOf(
   turn: Turn,
   effects: Effects,
 ): { readonly record: KeyRecord; readonly dot: Dot } {
-  if ((record.questions ?? []).length >= QUESTIONS_MAX) effects.count('questions_forgotten');
+  const questions = record.questions ?? [];
+  const asked = questions.find(
+    (q) => sameOperation(q.operation, operation) && turn.mayMint(q.dot.incarnation),
+  );
+  if (asked !== undefined) return { record, dot: asked.dot };
+  if (questions.length >= QUESTIONS_MAX) effects.count('questions_forgotten');
   const dot = turn.mint();
   return { record: applyQuestion(record, { hlc: timeOver(record, seen, turn), operation, dot }), dot };
 }

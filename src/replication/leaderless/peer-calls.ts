@@ -51,16 +51,17 @@ export class PeerCalls {
   store(
     effects: Effects,
     peer: NodeId,
-    key: string,
-    record: Uint8Array,
+    stored: { readonly key: string; readonly record: Uint8Array; readonly asks?: boolean },
     deadlineMs: number,
     onAnswer: OnAnswer<StoreResult>,
   ): void {
+    const { key, record, asks = false } = stored;
     this.#ask(effects, peer, 'store-result', deadlineMs, onAnswer, (sequence) => ({
       type: 'store',
       sequence,
       key,
       record,
+      asks,
     }));
   }
 

@@ -320,8 +320,7 @@ export class ReadCoordinator {
         this.#calls.store(
           effects,
           replica,
-          read.key,
-          bytes,
+          { key: read.key, record: bytes },
           turn.monotonicMs + STORE_ANSWER_MS_MAX,
           () => undefined,
         );

@@ -251,7 +251,7 @@ export class ScanCoordinator {
       }
       if (values.length > 0) entries.push({ key, values, context: readContext(key, record), version: 0 });
     }
-    effects.reply(scan.request, { type: 'scan-result', entries, next: end, lag: null });
+    effects.reply(scan.request, { type: 'scan-result', entries, next: end, lag: null, index: 0 });
   }
 
   /** Merges what the replicas hold of one key, and repairs those that hold less. */
@@ -266,8 +266,7 @@ export class ScanCoordinator {
         this.#calls.store(
           effects,
           replica,
-          key,
-          merged.bytes,
+          { key, record: merged.bytes },
           turn.monotonicMs + STORE_ANSWER_MS_MAX,
           () => undefined,
         );

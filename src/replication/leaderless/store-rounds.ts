@@ -4,11 +4,12 @@
  *     begin ──> store at each peer ──┬──> tally ──> done
  *           └─> own disk ────────────┘      └──> stand-ins, where sloppy and W is short
  *
- * A replica may answer that it knows better: that a retry was announced of what the record supersedes. Then the round is over
+ * A replica may answer with its record: a retry was announced there of something that this one supersedes. Then the round is over
  * without a verdict (`outdated`): what the others have stored would forget too early (docs/adr/0011).
  */
 import type { NodeId } from '../../core/ids.js';
-import { knowsBetter, type KeyRecord } from '../../core/record.js';
+import { closesMoreQuestions, mergeRecords, type KeyRecord } from '../../core/record.js';
+import { encodeRecord } from '../../protocol/record-codec.js';
 import type { Effects, Turn } from '../strategy.js';
 import type { GroupMembers } from './group-members.js';
 import type { HintedHandoff } from './hinted-handoff.js';
@@ -20,14 +21,18 @@ import { WriteTally } from './write-tally.js';
 
 export interface StoreRound {
   readonly key: string;
-  /** Put on this replica's own disk in the same step. */
+  /** What this replica held before. */
+  readonly before: KeyRecord;
+  /** Put on its own disk in the same step. */
   readonly record: KeyRecord;
   readonly bytes: Uint8Array;
   /** W. */
   readonly required: number;
   readonly deadlineMs: number;
   /** Which peers are sent it; the others get hints. */
-  readonly asks: (peer: NodeId) => boolean;
+  readonly sendsTo: (peer: NodeId) => boolean;
+  /** Whether each is to tell what it holds then. */
+  readonly asks: boolean;
 }
 
 /** Exactly one of them is called, once. */
@@ -70,9 +75,9 @@ export class StoreRounds {
 
   begin(round: StoreRound, turn: Turn, effects: Effects, end: StoreEnd): void {
     const { self, peers, replicas, namespace } = this.#members;
-    const { key, bytes, required, asks } = round;
+    const { key, bytes, required, sendsTo } = round;
     const token = this.#nextToken++;
-    const asked = (replica: NodeId): boolean => replica === self || asks(replica);
+    const asked = (replica: NodeId): boolean => replica === self || sendsTo(replica);
     const tally = new WriteTally({ required, homes: replicas, sloppy: namespace.sloppy }, asked);
     const open: OpenRound = { ...round, ...end, tally, standIns: undefined, ended: false };
     if (namespace.sloppy) {
@@ -105,24 +110,31 @@ export class StoreRounds {
 
   #send(token: number, open: OpenRound, peer: NodeId, turn: Turn, effects: Effects): void {
     const deadlineMs = turn.monotonicMs + STORE_ANSWER_MS_MAX;
-    this.#calls.store(effects, peer, open.key, open.bytes, deadlineMs, (answer, turnNow, effectsNow) => {
-      const stored = answer?.status === 'stored';
-      if (!stored) this.#hints.keep(peer, open.key, turnNow, effectsNow);
-      if (answer?.record && this.#isOutdatedBy(answer.record, open, turnNow, effectsNow)) {
+    const { key, bytes: record, asks } = open;
+    this.#calls.store(effects, peer, { key, record, asks }, deadlineMs, (answer, turnNow, effectsNow) => {
+      const learnt = answer?.record ? this.#learn(answer.record, open, turnNow, effectsNow) : 'nothing';
+      if (learnt === 'outdated') {
         this.#open.delete(token);
         open.ended = true;
-        effectsNow.count('writes_stored_again');
         return open.outdated(turnNow, effectsNow);
       }
+      const stored = answer?.status === 'stored' && learnt !== 'lost';
+      if (!stored) this.#hints.keep(peer, key, turnNow, effectsNow);
       this.#answer(token, open, peer, stored ? 'stored' : 'hinted', turnNow, effectsNow);
     });
   }
 
-  /** Takes over what the replica that answers holds. After the end of a round nothing hangs on it. */
-  #isOutdatedBy(theirs: Uint8Array, open: OpenRound, turn: Turn, effects: Effects): boolean {
-    if (turn.writesRefused === null) this.#records.absorb(turn, effects, open.key, theirs);
-    const record = usableRecord(theirs);
-    return !open.ended && record !== undefined && knowsBetter(record, open.record);
+  /**
+   * Takes over what the replica that answers holds. `outdated`: with that a question closes that was open in what was sent. What was
+   * written over decides as well, since the sent record may have forgotten it in the same step. `lost`: it could not be taken over.
+   */
+  #learn(bytes: Uint8Array, open: OpenRound, turn: Turn, effects: Effects): 'nothing' | 'outdated' | 'lost' {
+    const told = usableRecord(bytes);
+    if (told === undefined || turn.writesRefused !== null) return 'lost';
+    const joined = mergeRecords(mergeRecords(told, open.before), open.record);
+    const absorbed = this.#records.absorb(turn, effects, open.key, encodeRecord(joined));
+    if (absorbed !== 'changed' && absorbed !== 'unchanged') return 'lost';
+    return !open.ended && closesMoreQuestions(joined, open.record) ? 'outdated' : 'nothing';
   }
 
   #answer(

@@ -29,7 +29,7 @@ import {
   type KeyRecord,
 } from '../../core/record.js';
 import { covers, dominates, join, sameDot, type Dot } from '../../core/version-vector.js';
-import { isTyped } from '../../core/views.js';
+import { isTyped, type ConflictPolicy } from '../../core/views.js';
 import { decodeContext, encodeContext } from '../../protocol/context-codec.js';
 import type { WriteOperation } from '../../protocol/messages.js';
 import { decodeCheckedRecord, encodeRecord } from '../../protocol/record-codec.js';
@@ -144,14 +144,25 @@ export class WriteCoordinator {
     const deadlineMs = Math.min(put.deadlineMs, turn.monotonicMs + LOOK_ANSWER_MS_MAX);
     for (const peer of asked) {
       this.#calls.fetch(effects, peer, key, deadlineMs, (answer, turnNow, effectsNow) => {
-        if (answer !== null && answer.status !== 'corrupt') look.answered++;
-        if (answer?.status === 'found' || answer?.status === 'absent') look.witnesses.add(peer);
-        if (answer?.record && turnNow.writesRefused === null) {
-          this.#records.absorb(turnNow, effectsNow, key, answer.record);
+        if (
+          answer !== null &&
+          answer.status !== 'corrupt' &&
+          this.#takeOver(key, answer.record, turnNow, effectsNow)
+        ) {
+          look.answered++;
+          if (answer.status !== 'refilling') look.witnesses.add(peer);
         }
         if (--waiting === 0) this.#proceed(put, seen, look, turnNow, effectsNow);
       });
     }
+  }
+
+  /** Whether all that another replica holds of the key is known here now. */
+  #takeOver(key: string, theirs: Uint8Array | null, turn: Turn, effects: Effects): boolean {
+    if (theirs === null) return true;
+    if (turn.writesRefused !== null) return false;
+    const absorbed = this.#records.absorb(turn, effects, key, theirs);
+    return absorbed === 'changed' || absorbed === 'unchanged';
   }
 
   /** Goes on in a later step, where what refuses the write is an answer. */
@@ -187,11 +198,16 @@ export class WriteCoordinator {
       );
     }
     // Minted by one that hears too few, it would wait here until the first attempt is overwritten and forgotten elsewhere.
-    if (attempt > 0 && !sloppy && look.witnesses.size + 1 < this.#required(put))
-      throw this.#unvouched(put, look);
+    const here = this.#floor.refilling ? 0 : 1;
+    if (attempt > 0 && !sloppy && look.witnesses.size + here < this.#required(put)) {
+      throw new TrefoilError(
+        'QuorumUnavailable',
+        `a retry must hear from ${this.#required(put) - here} other replicas whether they know the first attempt; ${look.witnesses.size} answered`,
+      );
+    }
     if (
       attempt > 0 &&
-      !isTyped(conflict) &&
+      showsTwins(put.operation, conflict) &&
       forgetsOperations(local.record, turn.wallMs - RETRY_AGE_MS_MAX)
     ) {
       throw new TrefoilError(
@@ -205,15 +221,11 @@ export class WriteCoordinator {
     this.#mint(put, seen, local, turn, effects, look.announcedAs);
   }
 
-  /**
-   * Whether the write is announced before it is minted: a retry whose twin would show, where any W replicas meet any other W. (The twin of
-   * a remove shows nothing.)
-   */
+  /** Whether the write is announced before it is minted: a retry whose twin would show, where any W replicas meet any other W. */
   #isAnnounced(put: WriteRequest): boolean {
-    const { attempt, type } = put.operation;
-    const { conflict, sloppy } = this.#members.namespace;
-    if (attempt === 0 || sloppy || 2 * this.#required(put) <= this.#members.replicas.length) return false;
-    return isTyped(conflict) ? type === 'change' && put.operation.change.kind === 'add' : true;
+    const { namespace, replicas } = this.#members;
+    if (put.operation.attempt === 0 || namespace.sloppy || replicas.length === 1) return false;
+    return 2 * this.#required(put) > replicas.length && showsTwins(put.operation, namespace.conflict);
   }
 
   /**
@@ -233,30 +245,29 @@ export class WriteCoordinator {
     const bytes = encodeRecord(asked.record);
     this.#records.write(effects, key, local.bytes, bytes);
     effects.count('retries_announced');
+    const required = this.#required(put);
     const round = {
       key,
+      before: local.record,
       record: asked.record,
       bytes,
-      required: this.#required(put),
+      required,
       deadlineMs: put.deadlineMs,
-      asks: (peer: NodeId) => look.witnesses.has(peer),
+      sendsTo: (peer: NodeId) => look.witnesses.has(peer) && turn.reachable(peer),
+      asks: true,
     };
     this.#rounds.begin(round, turn, effects, {
-      done: (verdict, _tally, turnNow, effectsNow) => {
-        if (verdict !== 'stored') return effectsNow.reply(put.request, this.#unvouched(put, look));
+      done: (verdict, tally, turnNow, effectsNow) => {
+        if (verdict !== 'stored') {
+          const message = `a retry must be announced to ${required} replicas first; ${tally.stored} have written that down`;
+          return effectsNow.reply(put.request, new TrefoilError('QuorumUnavailable', message));
+        }
         this.#proceed(put, seen, { ...look, announcedAs: asked.dot }, turnNow, effectsNow);
       },
       outdated: (turnNow, effectsNow) => {
         this.#proceed(put, seen, look, turnNow, effectsNow);
       },
     });
-  }
-
-  #unvouched(put: WriteRequest, look: Look): TrefoilError {
-    return new TrefoilError(
-      'QuorumUnavailable',
-      `a retry must hear from ${this.#required(put) - 1} other replicas whether they know the first attempt; ${look.witnesses.size} answered`,
-    );
   }
 
   #mint(
@@ -299,8 +310,16 @@ export class WriteCoordinator {
     if (siblings >= SIBLINGS_WARNING && !isTyped(namespace.conflict)) effects.count('sibling_warnings');
     const required = this.#required(put);
     const context = encodeContext(key, contextAfter(record, seen, dots));
-    const asks = (peer: NodeId): boolean => turn.reachable(peer);
-    const round = { key, record, bytes, required, deadlineMs: put.deadlineMs, asks };
+    const round = {
+      key,
+      before: before.record,
+      record,
+      bytes,
+      required,
+      deadlineMs: put.deadlineMs,
+      sendsTo: (peer: NodeId) => turn.reachable(peer),
+      asks: false,
+    };
     this.#rounds.begin(round, turn, effects, {
       done: (verdict, tally, _turnNow, effectsNow) => {
         if (verdict !== 'stored') return this.#replyUnknown(put, verdict, tally.stored, effectsNow);
@@ -314,7 +333,7 @@ export class WriteCoordinator {
         });
       },
       outdated: (turnNow, effectsNow) => {
-        this.#spreadAgain(put, seen, dots, turnNow, effectsNow);
+        this.#spreadAgain(put, seen, dots, before.record, turnNow, effectsNow);
       },
     });
   }
@@ -324,15 +343,17 @@ export class WriteCoordinator {
     put: WriteRequest,
     seen: CausalContext,
     dots: readonly Dot[],
+    before: KeyRecord,
     turn: Turn,
     effects: Effects,
   ): void {
+    effects.count('writes_stored_again');
     const stored = this.#records.read(turn, put.operation.key);
     if (stored === null || stored === 'corrupt' || turn.writesRefused !== null) {
       return this.#replyUnknown(put, 'impossible', 0, effects);
     }
     const record = decodeCheckedRecord(stored);
-    this.#spread(put, seen, dots, { bytes: stored, record }, record, turn, effects);
+    this.#spread(put, seen, dots, { bytes: stored, record: before }, record, turn, effects);
   }
 
   #replyUnknown(put: WriteRequest, verdict: 'impossible' | 'late', stored: number, effects: Effects): void {
@@ -345,6 +366,12 @@ export class WriteCoordinator {
       ),
     );
   }
+}
+
+/** Whether a second application of the write would show beside the first. That of a remove shows nothing, that of a counter is never minted. */
+function showsTwins(operation: WriteOperation, conflict: ConflictPolicy): boolean {
+  if (!isTyped(conflict)) return true;
+  return operation.type === 'change' && operation.change.kind === 'add';
 }
 
 /**
