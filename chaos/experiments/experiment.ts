@@ -154,8 +154,15 @@ export function clusterConfigText(experiment: Experiment): string {
   });
 }
 
+const configs = new WeakMap<Experiment, ClusterConfig>();
+
+/** What the text says, parsed once for each experiment: checks and phases of a run ask for it again and again. */
 export function clusterConfigOf(experiment: Experiment): ClusterConfig {
-  return parseClusterConfig(clusterConfigText(experiment), `cluster of ${experiment.name}`);
+  const known = configs.get(experiment);
+  if (known !== undefined) return known;
+  const config = parseClusterConfig(clusterConfigText(experiment), `cluster of ${experiment.name}`);
+  configs.set(experiment, config);
+  return config;
 }
 
 /** What must hold between fields. */
