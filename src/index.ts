@@ -4,9 +4,7 @@
  *     import { connect } from 'trefoil';
  *     const db = await connect({ seeds: ['127.0.0.1:7101'] });
  */
-import { systemClientRuntime } from './adapters/system-runtime.js';
 import type { ConnectOptions, Database } from './client/api.js';
-import { connectWith } from './client/database.js';
 
 /**
  * Connects to a cluster and resolves once one of its nodes has answered. Close what it gives with `close()`.
@@ -15,6 +13,11 @@ import { connectWith } from './client/database.js';
  * `WrongCluster`, `UnsupportedProtocol` or `NotAuthorized` when every seed refuses, `BadRequest` for bad options.
  */
 export async function connect(options: ConnectOptions): Promise<Database> {
+  // Sockets and the client behind them are loaded by who connects, not by who needs an error class or a type.
+  const [{ systemClientRuntime }, { connectWith }] = await Promise.all([
+    import('./adapters/system-runtime.js'),
+    import('./client/database.js'),
+  ]);
   return connectWith(systemClientRuntime(), options);
 }
 

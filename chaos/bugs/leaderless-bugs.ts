@@ -293,4 +293,28 @@ export const LEADERLESS_BUGS: readonly PlantedBug[] = [
     experiments: ['leaderless-disks', 'leaderless-tombstones'],
     seedsMax: 80, // first caught after 14 runs
   },
+  {
+    name: 'restored-store-trusted',
+    strategy: 'leaderless',
+    summary:
+      'a node whose store was set back to an old copy mints on under its old name, and gives dots twice',
+    file: 'src/node/identity.ts',
+    edits: [
+      [
+        'last.store !== storage.identity) return fresh; const clean = readMeta(storage, CLEAN) === true; return {',
+        'false) return fresh; const clean = readMeta(storage, CLEAN) === true; return {',
+      ],
+    ],
+    experiments: ['leaderless-forgetting'],
+    seedsMax: 20, // caught in 9 of 16
+  },
+  {
+    name: 'nothing-forgotten',
+    strategy: 'leaderless',
+    summary: 'nobody looks for what every replica has absorbed, and tombstones stay for good',
+    file: 'src/replication/leaderless/pruning.ts',
+    edits: [['if (prunable.length === 0) return false;', 'return false;']],
+    experiments: ['leaderless-forgetting'],
+    seedsMax: 3, // caught in 16 of 16
+  },
 ];

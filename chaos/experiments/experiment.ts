@@ -83,6 +83,8 @@ const experimentSchema = z.strictObject({
        * `reads`: one read of every key from all replicas, at once when all nodes are up, and within the time from then.
        */
       by: z.enum(['background', 'reads']).default('background'),
+      /** For the check `forgotten`: how long until nothing is left of the keys, from when the last of them was deleted. */
+      forgetWithinMs: z.number().min(1).default(240_000),
     })
     .prefault({}),
   checks: z.strictObject({
@@ -152,8 +154,15 @@ export function clusterConfigText(experiment: Experiment): string {
   });
 }
 
+const configs = new WeakMap<Experiment, ClusterConfig>();
+
+/** What the text says, parsed once for each experiment: checks and phases of a run ask for it again and again. */
 export function clusterConfigOf(experiment: Experiment): ClusterConfig {
-  return parseClusterConfig(clusterConfigText(experiment), `cluster of ${experiment.name}`);
+  const known = configs.get(experiment);
+  if (known !== undefined) return known;
+  const config = parseClusterConfig(clusterConfigText(experiment), `cluster of ${experiment.name}`);
+  configs.set(experiment, config);
+  return config;
 }
 
 /** What must hold between fields. */

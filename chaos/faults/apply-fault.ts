@@ -112,6 +112,8 @@ function begin(cluster: SimulatedCluster, fault: FaultKind): () => void | Promis
       world.disk(fault.node).wipe();
       return end;
     }
+    case 'restored-disk':
+      return restoreLater(cluster, fault.node);
 
     // --- clock ---
     case 'clock-offset':
@@ -150,6 +152,17 @@ function stopInOrder(cluster: SimulatedCluster, node: string): EndFault {
   return async () => {
     await stopped;
     release();
+    await cluster.restart(node);
+  };
+}
+
+/** Nothing happens to the node until the end: then it stops at once, and what it has written since is gone. */
+function restoreLater(cluster: SimulatedCluster, node: string): EndFault {
+  const disk = cluster.world.disk(node);
+  const copy = disk.image();
+  return async () => {
+    cluster.crash(node);
+    disk.restore(copy);
     await cluster.restart(node);
   };
 }

@@ -2,8 +2,8 @@
  * Draws a schedule of faults from a seed, whole and ahead of the run: what happens at 12 s does not depend on what
  * the cluster did before, so the shrinker can drop any of them and the rest stays as it was.
  *
- * Faults that take data away (a lost disk, rotten records, reads that flip bits) all hit one node, drawn once: a
- * write is on W disks, and losing all of them is beyond what any setting promises.
+ * Faults that take data away (a disk that is lost or set back, rotten records, reads that flip bits) all hit one
+ * node, drawn once: a write is on W disks, and losing all of them is beyond what any setting promises.
  */
 import type { Random } from '../../src/runtime/runtime.js';
 import { PARTITION_SHAPES, type Fault, type FaultKind } from './fault.js';
@@ -56,6 +56,7 @@ const DURATION_MS: Readonly<Record<FaultKind['fault'], Range>> = {
   'flipping-reads': [500, 3_000],
   'rotten-record': [0, 0],
   'lost-disk': [100, 3_000],
+  'restored-disk': [500, 8_000],
   'clock-offset': [500, 10_000],
   'clock-drift': [500, 10_000],
   'clock-jumps': [500, 5_000],
@@ -113,6 +114,8 @@ function drawKind(random: Random, kind: DrawnFault, nodes: readonly string[], da
       return { fault: 'rotten-record', node: damaged, pick: random.float() };
     case 'lost-disk':
       return { fault: 'lost-disk', node: damaged };
+    case 'restored-disk':
+      return { fault: 'restored-disk', node: damaged };
     case 'clock-offset':
       return { fault: 'clock-offset', node, offsetMs: eitherWay(kind.byMs, [1, 3_600_000]) };
     case 'clock-drift':

@@ -49,6 +49,7 @@ const KINDS = {
   'flipping-reads': { node, rate },
   'rotten-record': { node, pick: rate },
   'lost-disk': { node },
+  'restored-disk': { node },
   'clock-offset': { node, offsetMs: z.number() },
   'clock-drift': { node, msPerSecond: z.number().min(-999).max(1_000) },
   'clock-jumps': { node, byMs: z.number(), everyMs: z.number().min(10) },

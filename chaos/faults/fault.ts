@@ -57,6 +57,8 @@ export type FaultKind =
   | { readonly fault: 'rotten-record'; readonly node: Node; readonly pick: number }
   /** The node crashes, its folder is gone when it starts again after `forMs`. */
   | { readonly fault: 'lost-disk'; readonly node: Node }
+  /** A copy is made of the node's disk; after `forMs` the node crashes, and starts on that copy. */
+  | { readonly fault: 'restored-disk'; readonly node: Node }
   // --- clock ---
   | { readonly fault: 'clock-offset'; readonly node: Node; readonly offsetMs: number }
   /** Milliseconds that the node's wall clock gains (or loses) in a second. */

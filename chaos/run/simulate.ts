@@ -7,7 +7,8 @@
  * (which follows from both, unless one is given), so a run can be repeated exactly: `traceHash` says that it was.
  *
  * Agreement is judged before the final reads, because those ask all replicas and would repair what they find. Where the
- * experiment says that reads shall heal (`heal.by`), they come first, and it is judged whether they did.
+ * experiment says that reads shall heal (`heal.by`), they come first, and it is judged whether they did. Where it asks whether
+ * deleted keys are forgotten, all are deleted at the very end.
  */
 import { performance } from 'node:perf_hooks';
 import { TrefoilError } from '../../src/core/errors.js';
@@ -17,13 +18,15 @@ import type { TraceRecorder } from '../../src/simulation/trace.js';
 import type { GroupCopies } from '../../src/simulation/copies.js';
 import type { Validity } from '../checkers/verdict.js';
 import { eventLoopTurns } from '../event-loop.js';
-import { clusterConfigOf, clusterConfigText, type Experiment } from '../experiments/experiment.js';
+import { clusterConfigText, type Experiment } from '../experiments/experiment.js';
+import { usedNamespace } from '../experiments/used-namespace.js';
 import { beginFault, isInstant, type EndFault } from '../faults/apply-fault.js';
 import type { Fault } from '../faults/fault.js';
 import type { HistoryEvent } from '../history/history.js';
 import type { PlannedOperation, WorkloadClient } from '../workloads/workload.js';
 import { WORKLOADS } from '../workloads/workloads.js';
 import { runChecks, type CheckResult } from './checks.js';
+import { forgetAll } from './forgetting.js';
 import { planRun, workloadOptions, type Plan } from './plan.js';
 import { HistoryRecorder } from './recorder.js';
 
@@ -68,7 +71,7 @@ export interface RunResult {
   /** Planned operations whose client was still busy when the fault phase ended. */
   readonly notBegun: number;
   readonly faults: number;
-  /** The sums of all nodes' counters at the end. */
+  /** The sums of all nodes' counters, also of those that ended. */
   readonly counters: Readonly<Record<string, number>>;
   readonly history: readonly HistoryEvent[];
 }
@@ -118,7 +121,9 @@ class Run {
       if (by === 'reads') await this.#finalReads();
       const copies = await this.#agree();
       if (by === 'background') await this.#finalReads();
-      const checked = runChecks(this.#experiment, this.#history.events, copies, this.#counters());
+      const remains = await this.#forget();
+      const evidence = { history: this.#history.events, copies, counters: this.#cluster.counters(), remains };
+      const checked = runChecks(this.#experiment, evidence);
       // What failed on the way, and is also asked for by name, is told once: with the bytes that differ.
       const told = this.#checks.filter(
         ({ name }) => !checked.some((check) => check.name === name && check.verdict.validity === 'invalid'),
@@ -147,7 +152,7 @@ class Run {
       outcomes: { ok: ended('ok'), fail: ended('fail'), info: ended('info') },
       notBegun: this.#notBegun,
       faults: this.#plan.faults.length,
-      counters: this.#counters(),
+      counters: this.#cluster.counters(),
       history: events,
     };
   }
@@ -290,6 +295,15 @@ class Run {
     });
   }
 
+  /** Where it is asked for, deletes all keys, and resolves with what is left of them. */
+  async #forget(): Promise<readonly string[] | undefined> {
+    const { checks, heal } = this.#experiment;
+    if (![...checks.promised, ...checks.reported].includes('forgotten')) return undefined;
+    const gardener = await this.#cluster.settle(this.#cluster.connect('gardener'));
+    const options = { ...workloadOptions(this.#experiment), timeoutMs: FINAL_READ_MS_MAX };
+    return forgetAll(this.#cluster, gardener, options, heal.forgetWithinMs);
+  }
+
   #fail(name: CheckResult['name'], error: unknown): void {
     if (!(error instanceof Error)) throw error;
     const trace = error instanceof TrefoilError ? [] : (error.stack ?? '').split('\n').slice(1, 6);
@@ -304,25 +318,13 @@ class Run {
     });
   }
 
-  #counters(): Record<string, number> {
-    const sums: Record<string, number> = {};
-    for (const name of this.#cluster.names) {
-      if (!this.#cluster.running(name)) continue;
-      const { counters } = this.#cluster.node(name).status();
-      for (const [counter, value] of Object.entries(counters)) sums[counter] = (sums[counter] ?? 0) + value;
-    }
-    return sums;
-  }
-
   #nowMs(): number {
     return this.#cluster.simulation.nowMs() - this.#beganMs;
   }
 }
 
 function strictestRead(experiment: Experiment): 'all' | 'linearizable' {
-  const { namespaces } = clusterConfigOf(experiment);
-  const used = namespaces.find(({ name }) => name === experiment.workload.namespace);
-  return used?.strategy === 'leader-follower' ? 'linearizable' : 'all';
+  return usedNamespace(experiment).strategy === 'leader-follower' ? 'linearizable' : 'all';
 }
 
 /** The intervals that an experiment sets, and no others. */

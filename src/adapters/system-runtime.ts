@@ -1,21 +1,10 @@
 /**
- * The real world as a Runtime: this process's clock, timers and randomness, WebSockets, LevelDB and pino.
- * Everything here is stateless but what it opens, so any number of runtimes may be made.
+ * The real world as a Runtime: this process's clock, timers and randomness, and WebSockets. Everything here is
+ * stateless but what it opens, so any number of runtimes may be made.
  */
 import { randomFillSync } from 'node:crypto';
-import { pino, type DestinationStream } from 'pino';
 import { invariant } from '../core/invariant.js';
-import type {
-  Cancel,
-  ClientRuntime,
-  Clock,
-  Log,
-  LogLevel,
-  NodeRuntime,
-  Random,
-  Timers,
-} from '../runtime/runtime.js';
-import { openLevelStorage } from './level-storage.js';
+import type { Cancel, ClientRuntime, Clock, Log, Random, Timers } from '../runtime/runtime.js';
 import { createWsNetwork } from './ws-network.js';
 
 export const systemClock: Clock = {
@@ -88,26 +77,6 @@ export const systemRandom: Random = new SystemRandom();
 /** Says nothing. */
 export const silentLog: Log = { write: () => undefined };
 
-export interface LogOptions {
-  /** Stands in every line as `name`; for telling processes apart. */
-  readonly name?: string;
-  /** Where lines go; standard error by default, written at once so that a crash loses none. */
-  readonly destination?: DestinationStream;
-}
-
-/** A log of JSON lines (pino's) from `level` up. */
-export function createLog(level: LogLevel = 'info', options: LogOptions = {}): Log {
-  const logger = pino(
-    { level, ...(options.name === undefined ? {} : { name: options.name }) },
-    options.destination ?? pino.destination({ dest: 2, sync: true }),
-  );
-  return {
-    write: (lineLevel, message, fields = {}) => {
-      logger[lineLevel](fields, message);
-    },
-  };
-}
-
 /** What the SDK runs on in a Node.js process. Logs nothing unless it is given a log. */
 export function systemClientRuntime(options: { readonly log?: Log } = {}): ClientRuntime {
   return {
@@ -117,9 +86,4 @@ export function systemClientRuntime(options: { readonly log?: Log } = {}): Clien
     network: createWsNetwork(),
     log: options.log ?? silentLog,
   };
-}
-
-/** What a storage node runs on. Logs to standard error unless it is given a log. */
-export function systemNodeRuntime(options: { readonly log?: Log } = {}): NodeRuntime {
-  return { ...systemClientRuntime({ log: options.log ?? createLog() }), openStorage: openLevelStorage };
 }

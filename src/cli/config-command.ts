@@ -5,7 +5,8 @@ import type { ClusterMap } from '../cluster/cluster-map.js';
 import type { ClusterConfig } from '../cluster/config.js';
 import { cliContext } from './context.js';
 import { formatDuration } from './duration.js';
-import { guaranteeText, readsMeetWrites } from './guarantee-text.js';
+import { readsMeetWrites } from '../cluster/quorum-overlap.js';
+import { guaranteeText } from './guarantee-text.js';
 import { loadConfig } from './load-config.js';
 import { formatCount, tableLines } from './table.js';
 

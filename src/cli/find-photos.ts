@@ -6,7 +6,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, extname, join, relative, sep } from 'node:path';
 import { TrefoilError } from '../core/errors.js';
 import { compareKeys } from '../core/text-order.js';
-import { fileReason } from './read-photo.js';
+import { fileReason } from './file-reason.js';
 
 export interface FoundFile {
   /** To open it by. */

@@ -6,6 +6,7 @@ import {
   type LeaderlessNamespace,
   type NamespaceEntry,
 } from '../cluster/cluster-map.js';
+import { quorumsOverlap } from '../cluster/quorum-overlap.js';
 import type { ConflictPolicy } from '../core/views.js';
 
 const CONFLICT_TEXT: Readonly<Record<ConflictPolicy, string>> = {
@@ -14,23 +15,6 @@ const CONFLICT_TEXT: Readonly<Record<ConflictPolicy, string>> = {
   counter: 'concurrent increments all count; one whose outcome is unknown counts once or not at all',
   set: 'concurrent adds are all kept; an add wins over a concurrent remove',
 };
-
-/**
- * Whether every read meets every acknowledged write, whoever wrote it. With sloppy quorums only a read of all replicas does; with
- * a leader, reads that it confirms of writes that a majority has.
- */
-export function readsMeetWrites(namespace: NamespaceEntry): boolean {
-  return namespace.strategy === 'leaderless' ? quorumsOverlap(namespace) : isLinearizable(namespace);
-}
-
-function isLinearizable({ read, ack }: LeaderFollowerNamespace): boolean {
-  return read === 'linearizable' && ack !== 'leader';
-}
-
-function quorumsOverlap({ read, write, replicas, sloppy }: LeaderlessNamespace): boolean {
-  const r = quorumSize(read, replicas);
-  return sloppy ? r === replicas : r + quorumSize(write, replicas) > replicas;
-}
 
 /** Some sentences: what reads see, how many nodes may be down, what is risky. */
 export function guaranteeText(namespace: NamespaceEntry): string[] {

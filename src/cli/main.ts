@@ -72,8 +72,9 @@ async function main(argv: readonly string[]): Promise<void> {
   }
 }
 
-/** The command that the first word names; all of them for help, completion, and words that name none. */
+/** The command that the first word names; all of them for help, completion, and words that name none; none for the version. */
 async function commandsFor([word = '']: readonly string[]): Promise<CommandModule[]> {
+  if (word === '--version') return [];
   const named = Object.hasOwn(COMMANDS, word) ? COMMANDS[word] : undefined;
   const load = named === undefined ? Object.values(COMMANDS) : [named];
   return (await Promise.all(load.map((command) => command()))) as CommandModule[];

@@ -4,13 +4,11 @@
  * as safe as a crash: nothing was acknowledged that is not durable.
  */
 import type { CommandModule } from 'yargs';
-import { createLog, systemNodeRuntime } from '../adapters/system-runtime.js';
 import { DRAIN_MS_MAX } from '../core/limits.js';
-import { startNode, type RunningNode } from '../node/node.js';
+import type { RunningNode } from '../node/node.js';
 import type { LogLevel } from '../runtime/runtime.js';
 import { argumentsAs } from './arguments.js';
 import { cliContext } from './context.js';
-import { dataDirOf, loadConfig, nodeOf } from './load-config.js';
 
 interface NodeArguments {
   readonly config: string;
@@ -71,6 +69,12 @@ export const nodeCommand: CommandModule<object, NodeArguments> = {
 
 async function runNode(argv: NodeArguments): Promise<void> {
   const context = cliContext(argv);
+  const [{ createLog, systemNodeRuntime }, { startNode }, { dataDirOf, loadConfig, nodeOf }] =
+    await Promise.all([
+      import('../adapters/node-runtime.js'),
+      import('../node/node.js'),
+      import('./load-config.js'),
+    ]);
   const config = loadConfig(argv.config);
   const entry = nodeOf(config, argv.id);
   const log = createLog(argv.logLevel);

@@ -6,6 +6,7 @@
 import ExifReader from 'exifreader';
 import { NO_SETTINGS, type Camera, type Position, type Settings } from '../photos/index.js';
 import { CAMERA_NAME_CHARACTERS_MAX, TAGS_MAX, TAG_CHARACTERS_MAX } from '../photos/photo-limits.js';
+import { cleanText } from './clean-text.js';
 
 export interface PhotoExif {
   readonly camera: Camera | null;
@@ -44,21 +45,6 @@ export function readExif(bytes: Uint8Array): PhotoExif {
     tags: keywords(tags),
     note: camera === null ? 'EXIF data without a camera' : null,
   };
-}
-
-/** One line without padding, control characters and lone surrogates; at most so many characters. */
-export function cleanText(text: string, charactersMax: number): string {
-  const line = text
-    // eslint-disable-next-line no-control-regex -- NULs and the like are what must go
-    .replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ')
-    .replace(/\p{Surrogate}/gu, '\ufffd')
-    .replace(/\s+/g, ' ')
-    .trim();
-  // A cut between the halves of a pair leaves a lone one.
-  return line
-    .slice(0, charactersMax)
-    .replace(/\p{Surrogate}/gu, '')
-    .trim();
 }
 
 function cameraOf(exif: Exif): Camera | null {

@@ -10,9 +10,10 @@ import { cliContext, type CliContext } from './context.js';
 import { EXIT, endWith } from './exit-codes.js';
 import { failureJson } from './failure.js';
 import type { ImportReport } from './photos-import.js';
-import { USER_DEFAULT, openPhotoStore, wholeNumberOption } from './photos-options.js';
+import { USER_DEFAULT, openPhotoStore } from './photos-options.js';
 import { formatCount } from './table.js';
 import { valueLine } from './value-text.js';
+import { wholeNumberOption } from './whole-number-option.js';
 
 type ImportArguments = ConnectionArguments & {
   readonly dir: string;

@@ -3,9 +3,10 @@ import type { CommandModule } from 'yargs';
 import type { Photo } from '../photos/index.js';
 import { connectionOptions, withDatabase, type ConnectionArguments } from './connect.js';
 import { cliContext } from './context.js';
-import { USER_DEFAULT, cameraText, openPhotoStore, timeText, wholeNumberOption } from './photos-options.js';
+import { USER_DEFAULT, cameraText, openPhotoStore, timeText } from './photos-options.js';
 import { tableLines } from './table.js';
 import { valueLine } from './value-text.js';
+import { wholeNumberOption } from './whole-number-option.js';
 
 type ListArguments = ConnectionArguments & {
   readonly user: string;

@@ -1,7 +1,6 @@
 /** What the `photos` commands share: the store on the real clock, their options, and photos as text. */
 import { randomBytes } from 'node:crypto';
 import type { Database } from '../client/api.js';
-import { TrefoilError } from '../core/errors.js';
 import { PhotoStore, type Camera, type Settings } from '../photos/index.js';
 
 /** The photo store of a database, with the system's clock and randomness. */
@@ -14,29 +13,6 @@ export function openPhotoStore(db: Database): PhotoStore {
 
 /** Whose photos they are where nobody is named. */
 export const USER_DEFAULT = 'me';
-
-/** A yargs option that takes a whole number. Its `coerce` throws `BadRequest` outside the bounds. */
-export function wholeNumberOption(
-  name: string,
-  describe: string,
-  [least, most, byDefault]: readonly [number, number, number],
-) {
-  return {
-    describe,
-    type: 'string',
-    requiresArg: true,
-    default: String(byDefault),
-    coerce: (text: string | number) => {
-      const value = Number(text);
-      if (!/^\d{1,9}$/.test(String(text)) || value < least || value > most)
-        throw new TrefoilError(
-          'BadRequest',
-          `--${name} must be a whole number from ${least} to ${most}, not "${text}"`,
-        );
-      return value;
-    },
-  } as const;
-}
 
 /** `2008-05-30 15:56:01`, or `undated`. */
 export function timeText(ms: number | null): string {

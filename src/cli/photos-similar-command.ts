@@ -7,9 +7,10 @@ import { COLOUR_HISTOGRAM, hashDistance, type Photo, type PhotoStore } from '../
 import { connectionOptions, withDatabase, type ConnectionArguments } from './connect.js';
 import { cliContext } from './context.js';
 import { EXIT, endWith } from './exit-codes.js';
-import { openPhotoStore, timeText, wholeNumberOption } from './photos-options.js';
+import { openPhotoStore, timeText } from './photos-options.js';
 import { formatCount, tableLines } from './table.js';
 import { valueLine } from './value-text.js';
+import { wholeNumberOption } from './whole-number-option.js';
 
 type SimilarArguments = ConnectionArguments & {
   readonly id: string;

@@ -15,7 +15,9 @@ import { SAMPLE_SIDE, colourHistogram, perceptualHash, type NewPhoto } from '../
 import { NOTE_CHARACTERS_MAX, TITLE_CHARACTERS_MAX } from '../photos/photo-limits.js';
 import { DecoderGate } from './decoder-gate.js';
 import { formatBytes } from './table.js';
-import { cleanText, readExif } from './photo-exif.js';
+import { cleanText, oneLine } from './clean-text.js';
+import { fileReason } from './file-reason.js';
+import { readExif } from './photo-exif.js';
 
 /** Larger files are not read: several are in memory at once. */
 const PHOTO_FILE_BYTES_MAX = 256 * 1024 * 1024;
@@ -70,27 +72,6 @@ export async function readPhoto(path: string): Promise<PhotoReading> {
     colour: colourHistogram(rgb),
     warning,
   };
-}
-
-/** Why a file could not be opened or read, for a person. */
-export function fileReason(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  switch (code) {
-    case 'EACCES':
-    case 'EPERM':
-      return 'no permission to read it';
-    case 'ENOENT':
-      return 'no such file';
-    case 'EISDIR':
-      return 'it is a folder';
-    case 'ELOOP':
-      return 'its symbolic links go round in a circle';
-    case 'EMFILE':
-    case 'ENFILE':
-      return 'too many open files';
-    default:
-      return error instanceof Error ? oneLine(error.message) : String(error);
-  }
 }
 
 /** Reads a regular file whole. Its size is asked first: a larger one is refused before it fills the memory. */
@@ -188,10 +169,4 @@ function decoderReason(error: unknown): string {
 
 function decoderMessage(error: unknown): string {
   return oneLine(error instanceof Error ? error.message : String(error));
-}
-
-/** The first line that says something, without the name of the library's part. */
-function oneLine(text: string): string {
-  const line = text.split('\n').find((part) => part.trim() !== '') ?? text;
-  return cleanText(line.replace(/^Input buffer has corrupt header: /, '').replace(/^Vips\w*: /, ''), 200);
 }

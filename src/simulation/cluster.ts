@@ -58,6 +58,8 @@ export class SimulatedCluster {
   readonly #wrapRuntime: SimulatedClusterOptions['wrapRuntime'];
   /** The nodes that are not down. An object of its own for each start, so that a late promise knows whose it was. */
   readonly #nodes = new Map<string, NodeState>();
+  /** What nodes counted that have ended. */
+  readonly #counted: Record<string, number> = {};
   /** How many faults keep each node from being started again. */
   readonly #keptDown = new Map<string, number>();
 
@@ -137,8 +139,16 @@ export class SimulatedCluster {
     return !this.#nodes.has(name);
   }
 
+  /** The counters of all nodes, summed: those that run, and those that ended. */
+  counters(): Record<string, number> {
+    const sums = { ...this.#counted };
+    for (const { node } of this.#nodes.values()) addTo(sums, node?.status().counters ?? {});
+    return sums;
+  }
+
   /** Kills a node's process, whatever it is doing. Nothing where there is none. */
   crash(name: string, options: CrashOptions = {}): void {
+    this.#count(name);
     this.world.crash(name, options);
     this.#ended(name);
   }
@@ -152,6 +162,7 @@ export class SimulatedCluster {
     return new Promise((resolve, reject) => {
       const finish = (settle: () => void): void => {
         if (this.#nodes.get(name) === stopping) {
+          this.#count(name);
           this.world.exit(name);
           this.#ended(name);
         }
@@ -204,6 +215,12 @@ export class SimulatedCluster {
       this.#ended(name);
       throw error;
     }
+  }
+
+  /** Keeps what a node has counted, which ends with it. */
+  #count(name: string): void {
+    const { node } = this.#nodes.get(name) ?? {};
+    if (node !== undefined) addTo(this.#counted, node.status().counters);
   }
 
   #ended(name: string): void {
@@ -300,4 +317,8 @@ export class SimulatedCluster {
       await this.simulation.runFor(CONVERGE_POLL_MS);
     }
   }
+}
+
+function addTo(sums: Record<string, number>, counters: Readonly<Record<string, number>>): void {
+  for (const [name, value] of Object.entries(counters)) sums[name] = (sums[name] ?? 0) + value;
 }

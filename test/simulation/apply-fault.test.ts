@@ -232,6 +232,17 @@ const CASES: { readonly [name in FaultName]: Case } = {
       expect([cluster.down('n2'), cluster.world.disk('n2').keys({ gte: '', lt: '~' })]).toEqual([true, []]);
     },
   },
+  'restored-disk': {
+    fault: { fault: 'restored-disk', node: 'n2' },
+    during: async (run) => {
+      expect(run.cluster.running('n2')).toBe(true);
+      await put(run, 'since', 'all');
+    },
+    // One generation more than its first: the node knows that it is on a copy.
+    after: async ({ cluster }) => {
+      expect(cluster.world.disk('n2').identity).toMatch(/-2$/);
+    },
+  },
   'clock-offset': {
     fault: { fault: 'clock-offset', node: 'n2', offsetMs: -90_000 },
     during: async ({ cluster }) => {
@@ -296,6 +307,26 @@ describe('beginFault', () => {
     expect(cluster.down('n1')).toBe(true);
     await cluster.settle(second());
     await cluster.allReachable();
+  });
+
+  it('a disk that is restored has what was on it when the fault began, and nothing since', async () => {
+    const run = await started();
+    const { cluster } = run;
+    const disk = cluster.world.disk('n1');
+    const records = (): number =>
+      [0, 1].flatMap((partition) => {
+        const place = `g/default/${String(partition)}/r/`;
+        return disk.keys({ gte: place, lt: `${place.slice(0, -1)}0` });
+      }).length;
+    await put(run, 'before', 'all');
+    const end = beginFault(cluster, { fault: 'restored-disk', node: 'n1' });
+    await put(run, 'since', 'all');
+    expect(records()).toBe(2);
+    const ended = end();
+    expect([cluster.running('n1'), records()]).toEqual([false, 1]);
+    await cluster.settle(ended);
+    await cluster.converge(60_000);
+    expect(records()).toBe(2);
   });
 
   it('a crash in the middle of a restart, and a restart in the middle of a pause, end', async () => {

@@ -18,7 +18,7 @@ async function whileAnswersVanish<T>(cluster: SimCluster, during: () => Promise<
 }
 
 describe('a lost answer', () => {
-  // Found by the campaign's seed 18: a read of all replicas waited out its ten seconds for an answer that was lost with
+  // Found by seed 18 of a campaign from before there were experiments: a read of all replicas waited out its ten seconds for an answer that was lost with
   // the connection that the peer had dialled.
   it('costs a read of all replicas the time until it is asked again, not its deadline', async () => {
     const cluster = await SimCluster.start({ seed: 18, namespaces: NAMESPACES });

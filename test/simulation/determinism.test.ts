@@ -40,6 +40,7 @@ const FAULTS: readonly FaultKind[] = [
   { fault: 'crash', node: 'n3', unsynced: 'torn', powerOff: false },
   { fault: 'power-cut' },
   { fault: 'lost-disk', node: 'n2' },
+  { fault: 'restored-disk', node: 'n2' },
 ];
 
 /** The plain way: once around the event loop for each step. */

@@ -227,6 +227,22 @@ describe('a simulated disk', () => {
       expect(read('a')).toBe('new');
     });
 
+    // Campaign seeds 20203, 20780 and 30478 read bytes that had changed under them.
+    it('is not in the memory of who wrote or read the bytes, nor in copies of the disk', async () => {
+      const mine = Buffer.from('abc');
+      const batch = storage.batch();
+      batch.put('a', mine);
+      await world.simulation.settle(batch.write({ sync: true }));
+      const [seen, image] = [storage.get('a') as Uint8Array, disk.image()];
+      expect(disk.flipByte('a', 1)).toBe(true);
+      expect([mine.toString(), Buffer.from(seen).toString()]).toEqual(['abc', 'abc']);
+      expect(read('a')).not.toBe('abc');
+      world.crash('n1');
+      disk.restore(image);
+      await restart();
+      expect(read('a')).toBe('abc');
+    });
+
     it('is seen by a view too, where that still shares the block', async () => {
       await written('a', 'hello');
       await written('b', 'hello');

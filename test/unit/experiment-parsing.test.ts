@@ -45,7 +45,7 @@ describe('an experiment', () => {
       },
       durationMs: 20_000,
       faults: { pauseMs: [300, 1_800], draw: [], schedule: [] },
-      heal: { withinMs: 60_000, by: 'background' },
+      heal: { withinMs: 60_000, by: 'background', forgetWithinMs: 240_000 },
       checks: { promised: ['converged'], reported: [] },
     });
   });

@@ -65,7 +65,7 @@ describe('drawing faults', () => {
   });
 
   it('what takes data away hits one node only, another one with another seed', () => {
-    const damaging: readonly FaultName[] = ['lost-disk', 'rotten-record', 'flipping-reads'];
+    const damaging: readonly FaultName[] = ['lost-disk', 'restored-disk', 'rotten-record', 'flipping-reads'];
     const damagedBy = (seed: number): Set<string> =>
       new Set(draw(seed).flatMap((f) => (damaging.includes(f.fault) ? nodesOf(f) : [])));
     const hit = Array.from({ length: 30 }, (_, seed) => [...damagedBy(seed)]);

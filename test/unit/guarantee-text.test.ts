@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { parseClusterConfig } from '../../src/cluster/config.js';
 import type { NamespaceEntry } from '../../src/cluster/cluster-map.js';
-import { guaranteeText, readsMeetWrites } from '../../src/cli/guarantee-text.js';
+import { readsMeetWrites } from '../../src/cluster/quorum-overlap.js';
+import { guaranteeText } from '../../src/cli/guarantee-text.js';
 
 function namespace(settings: string): NamespaceEntry {
   const nodes = [1, 2, 3, 4].map((n) => `{ id: n${n}, port: ${n}, dataDir: n${n} }`).join(', ');

@@ -9,8 +9,9 @@ import { join, relative } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findPhotos } from '../../src/cli/find-photos.js';
-import { cleanText } from '../../src/cli/photo-exif.js';
-import { fileReason, readPhoto, type PhotoReading } from '../../src/cli/read-photo.js';
+import { cleanText } from '../../src/cli/clean-text.js';
+import { fileReason } from '../../src/cli/file-reason.js';
+import { readPhoto, type PhotoReading } from '../../src/cli/read-photo.js';
 import { TrefoilError } from '../../src/index.js';
 import { hashDistance } from '../../src/photos/index.js';
 

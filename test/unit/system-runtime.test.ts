@@ -1,9 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
+import { createLog, systemNodeRuntime } from '../../src/adapters/node-runtime.js';
 import {
-  createLog,
   silentLog,
   systemClientRuntime,
-  systemNodeRuntime,
   systemRandom,
   systemTimers,
 } from '../../src/adapters/system-runtime.js';

@@ -2,7 +2,6 @@
 import { TrefoilError } from '../../core/errors.js';
 import { generateAlbum, type NewPhoto } from '../../photos/index.js';
 import { findPhotos } from '../find-photos.js';
-import { readPhoto } from '../read-photo.js';
 import { formatCount } from '../table.js';
 
 export interface SourcePhoto {
@@ -43,6 +42,7 @@ export function generatedSource(count: number): AlbumSource {
 export async function folderSource(folder: string, limit: number): Promise<AlbumSource> {
   const files = (await findPhotos(folder)).photos.slice(0, limit);
   if (files.length === 0) throw new TrefoilError('BadRequest', `${folder} holds no JPEG files`);
+  const { readPhoto } = await import('../read-photo.js');
   return {
     title: `${formatCount(files.length)} photos of ${folder}`,
     total: files.length,

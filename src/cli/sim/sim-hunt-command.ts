@@ -11,8 +11,8 @@ import { makeFolder } from '../../../chaos/run/result-files.js';
 import { TrefoilError } from '../../core/errors.js';
 import { cliContext, type CliContext } from '../context.js';
 import { EXIT, endWith } from '../exit-codes.js';
-import { wholeNumberOption } from '../photos-options.js';
 import { counted, formatCount } from '../table.js';
+import { wholeNumberOption } from '../whole-number-option.js';
 import { listenForInterruption } from './interruption.js';
 import { failureLines, jobsOption, lasting, minutesOption, seedOption, speedText } from './sim-options.js';
 

@@ -4,8 +4,8 @@ import { checkExperiment, type Experiment } from '../../../chaos/experiments/exp
 import type { FoundFailure } from '../../../chaos/run/hunt.js';
 import type { RunSummary } from '../../../chaos/run/worker-messages.js';
 import { TrefoilError } from '../../core/errors.js';
-import { wholeNumberOption } from '../photos-options.js';
 import { counted, formatCount } from '../table.js';
+import { wholeNumberOption } from '../whole-number-option.js';
 
 export const seedOption = wholeNumberOption(
   'seed',

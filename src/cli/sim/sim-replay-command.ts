@@ -5,7 +5,6 @@
 import { readFileSync } from 'node:fs';
 import type { CommandModule } from 'yargs';
 import { bugNamed } from '../../../chaos/bugs/bugs.js';
-import { decodeFailure } from '../../../chaos/run/failure-file.js';
 import { WorkerPool } from '../../../chaos/run/worker-pool.js';
 import { TREFOIL_VERSION } from '../../../chaos/run/version.js';
 import { TrefoilError } from '../../core/errors.js';
@@ -30,6 +29,7 @@ export const simReplayCommand: CommandModule<object, ReplayArguments> = {
   handler: async (argv) => {
     const context = cliContext(argv);
     const text = readText(argv.file);
+    const { decodeFailure } = await import('../../../chaos/run/failure-file.js');
     const failure = decodeFailure(text, argv.file);
     if (failure.bug !== null) bugNamed(failure.bug);
     const pool = new WorkerPool(1, failure.bug);

@@ -7,7 +7,6 @@ import { basename, dirname, join } from 'node:path';
 import type { CommandModule } from 'yargs';
 import { bugNamed } from '../../../chaos/bugs/bugs.js';
 import { loadExperiment } from '../../../chaos/experiments/library.js';
-import { decodeFailure } from '../../../chaos/run/failure-file.js';
 import { TrefoilError } from '../../core/errors.js';
 import { cliContext } from '../context.js';
 import { lasting, minutesOption, seedOption } from './sim-options.js';
@@ -51,6 +50,7 @@ export const simTraceCommand: CommandModule<object, TraceArguments> = {
     if (bug !== null) bugNamed(bug);
     if (what.endsWith('.json')) {
       const failure = readText(what);
+      const { decodeFailure } = await import('../../../chaos/run/failure-file.js');
       const found = decodeFailure(failure, what);
       const out = argv.out ?? join(dirname(what), `${basename(what, '.json')}.html`);
       await writeTrace(context, { type: 'trace', failure }, { bug: found.bug, out });
