@@ -41,13 +41,14 @@ export const LEADERLESS_TYPES: WireTable<LeaderlessMessage> = {
   },
   'store-result': {
     code: 2,
-    length: 4,
-    toWire: (code, m) => [code, m.sequence, wordCode(STORE_STATUSES, m.status), m.record],
+    length: 5,
+    toWire: (code, m) => [code, m.sequence, wordCode(STORE_STATUSES, m.status), m.record, m.wallMs],
     fromWire: (f) => ({
       type: 'store-result',
       sequence: count(f[1], 'sequence'),
       status: word(STORE_STATUSES, f[2], 'status'),
       record: orNull(bytes, f[3], 'record'),
+      wallMs: count(f[4], 'wallMs'),
     }),
   },
   hold: {

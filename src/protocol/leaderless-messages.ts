@@ -29,6 +29,8 @@ export interface StoreResult {
    * elsewhere, and for a `hold`.
    */
   readonly record: Uint8Array | null;
+  /** The receiver's wall clock in whole milliseconds, where it was asked; else 0. */
+  readonly wallMs: number;
 }
 
 /**

@@ -250,6 +250,7 @@ export const leaderlessMessages: ByType<LeaderlessMessage> = {
     sequence,
     status: fc.constantFrom('stored', 'corrupt', 'refused'),
     record: orNull(bytes),
+    wallMs: count,
   }),
   fetch: fc.record({ type: fc.constant('fetch'), sequence, key: text }),
   'fetch-result': fc.record({

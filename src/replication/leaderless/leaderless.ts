@@ -233,7 +233,8 @@ class LeaderlessReplica implements Replica {
     const { outcome, tell } = ours ? this.#records.store(turn, effects, key, record, asks) : NOT_OURS;
     if (outcome === 'corrupt') this.#repair.begin(key, turn, effects);
     const status = outcome === 'corrupt' ? 'corrupt' : outcome === 'unusable' ? 'refused' : 'stored';
-    effects.send(from, { type: 'store-result', sequence, status, record: tell });
+    const wallMs = asks ? Math.floor(turn.wallMs) : 0;
+    effects.send(from, { type: 'store-result', sequence, status, record: tell, wallMs });
   }
 
   #fetch(from: NodeId, { sequence, key }: Fetch, turn: Turn, effects: Effects): void {

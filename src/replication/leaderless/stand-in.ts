@@ -116,7 +116,13 @@ export class StandInReplica implements Replica {
         const status = this.#hold(from, message, turn, effects);
         if (status === 'stored') effects.count('stand_in_hints_kept');
         else effects.count('stand_in_hints_refused');
-        effects.send(from, { type: 'store-result', sequence: message.sequence, status, record: null });
+        effects.send(from, {
+          type: 'store-result',
+          sequence: message.sequence,
+          status,
+          record: null,
+          wallMs: 0,
+        });
         break;
       }
       case 'store-result':

@@ -31,18 +31,20 @@ export interface StoreRound {
   readonly deadlineMs: number;
   /** Which peers are sent it; the others get hints. */
   readonly sendsTo: (peer: NodeId) => boolean;
-  /** Whether each is to tell what it holds then. */
+  /** Whether each is to tell what it holds then, and what time it is there. */
   readonly asks: boolean;
+}
+
+export interface StoreOutcome {
+  readonly verdict: 'stored' | 'impossible' | 'late';
+  readonly tally: WriteTally;
+  /** The earliest wall clock of those that were asked; Infinity where none was. */
+  readonly earliestWallMs: number;
 }
 
 /** Exactly one of them is called, once. */
 export interface StoreEnd {
-  readonly done: (
-    verdict: 'stored' | 'impossible' | 'late',
-    tally: WriteTally,
-    turn: Turn,
-    effects: Effects,
-  ) => void;
+  readonly done: (outcome: StoreOutcome, turn: Turn, effects: Effects) => void;
   /** The record here has been brought up to what one of the others holds. */
   readonly outdated: (turn: Turn, effects: Effects) => void;
 }
@@ -51,6 +53,7 @@ interface OpenRound extends StoreRound, StoreEnd {
   readonly tally: WriteTally;
   /** Whom to ask in the place of homes; undefined where quorums are strict. */
   standIns: StandIns | undefined;
+  earliestWallMs: number;
   ended: boolean;
 }
 
@@ -79,7 +82,14 @@ export class StoreRounds {
     const token = this.#nextToken++;
     const asked = (replica: NodeId): boolean => replica === self || sendsTo(replica);
     const tally = new WriteTally({ required, homes: replicas, sloppy: namespace.sloppy }, asked);
-    const open: OpenRound = { ...round, ...end, tally, standIns: undefined, ended: false };
+    const open: OpenRound = {
+      ...round,
+      ...end,
+      tally,
+      standIns: undefined,
+      earliestWallMs: Infinity,
+      ended: false,
+    };
     if (namespace.sloppy) {
       const held = { tally, key, record: bytes, mark: effects.mark() };
       open.standIns = new StandIns(this.#members, this.#calls, held, (turnNow, effectsNow) => {
@@ -112,6 +122,7 @@ export class StoreRounds {
     const deadlineMs = turn.monotonicMs + STORE_ANSWER_MS_MAX;
     const { key, bytes: record, asks } = open;
     this.#calls.store(effects, peer, { key, record, asks }, deadlineMs, (answer, turnNow, effectsNow) => {
+      if (asks && answer !== null) open.earliestWallMs = Math.min(open.earliestWallMs, answer.wallMs);
       const learnt = answer?.record ? this.#learn(answer.record, open, turnNow, effectsNow) : 'nothing';
       if (learnt === 'outdated') {
         this.#open.delete(token);
@@ -165,6 +176,7 @@ export class StoreRounds {
     this.#open.delete(token);
     if (open.ended) return;
     open.ended = true;
-    open.done(verdict, open.tally, turn, effects);
+    const { tally, earliestWallMs } = open;
+    open.done({ verdict, tally, earliestWallMs }, turn, effects);
   }
 }

@@ -63,6 +63,8 @@ interface Look {
   readonly witnesses: Set<NodeId>;
   /** The question under which a retry was announced to W replicas, none of which knew the operation. */
   announcedAs: Dot | null;
+  /** The earliest wall clock of those to which it was announced: one that runs ahead must not make young operations old. */
+  earliestWallMs: number;
 }
 
 export class WriteCoordinator {
@@ -139,7 +141,7 @@ export class WriteCoordinator {
     const { key } = put.operation;
     const asked = this.#members.peers.filter((peer) => turn.reachable(peer));
     let waiting = asked.length;
-    const look: Look = { answered: 0, witnesses: new Set(), announcedAs: null };
+    const look: Look = { answered: 0, witnesses: new Set(), announcedAs: null, earliestWallMs: Infinity };
     if (waiting === 0) return this.#afterLook(put, seen, look, turn, effects);
     const deadlineMs = Math.min(put.deadlineMs, turn.monotonicMs + LOOK_ANSWER_MS_MAX);
     for (const peer of asked) {
@@ -208,7 +210,7 @@ export class WriteCoordinator {
     if (
       attempt > 0 &&
       showsTwins(put.operation, conflict) &&
-      forgetsOperations(local.record, turn.wallMs - RETRY_AGE_MS_MAX)
+      forgetsOperations(local.record, Math.min(turn.wallMs, look.earliestWallMs) - RETRY_AGE_MS_MAX)
     ) {
       throw new TrefoilError(
         'OperationForgotten',
@@ -257,12 +259,12 @@ export class WriteCoordinator {
       asks: true,
     };
     this.#rounds.begin(round, turn, effects, {
-      done: (verdict, tally, turnNow, effectsNow) => {
+      done: ({ verdict, tally, earliestWallMs }, turnNow, effectsNow) => {
         if (verdict !== 'stored') {
           const message = `a retry must be announced to ${required} replicas first; ${tally.stored} have written that down`;
           return effectsNow.reply(put.request, new TrefoilError('QuorumUnavailable', message));
         }
-        this.#proceed(put, seen, { ...look, announcedAs: asked.dot }, turnNow, effectsNow);
+        this.#proceed(put, seen, { ...look, announcedAs: asked.dot, earliestWallMs }, turnNow, effectsNow);
       },
       outdated: (turnNow, effectsNow) => {
         this.#proceed(put, seen, look, turnNow, effectsNow);
@@ -321,7 +323,7 @@ export class WriteCoordinator {
       asks: false,
     };
     this.#rounds.begin(round, turn, effects, {
-      done: (verdict, tally, _turnNow, effectsNow) => {
+      done: ({ verdict, tally }, _turnNow, effectsNow) => {
         if (verdict !== 'stored') return this.#replyUnknown(put, verdict, tally.stored, effectsNow);
         effectsNow.reply(put.request, {
           type: 'put-result',
