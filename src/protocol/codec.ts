@@ -105,10 +105,10 @@ function checkValues(frame: Uint8Array): void {
 function estimateBytes(value: unknown): number {
   if (typeof value === 'string') return value.length + 2;
   if (typeof value === 'number') return 5;
-  if (value instanceof Uint8Array) return value.length + 5;
-  if (!Array.isArray(value)) return 1;
+  if (!Array.isArray(value)) return value instanceof Uint8Array ? value.length + 5 : 1;
   let bytes = 3;
-  for (const item of value) bytes += estimateBytes(item);
+  // By index: iterators and `instanceof` made this the dearest step of encoding small frames.
+  for (let i = 0; i < value.length; i++) bytes += estimateBytes(value[i]);
   return bytes;
 }
 

@@ -24,6 +24,19 @@ export interface FrameFate {
   readonly tailMs: number;
 }
 
+/** Nothing happens to it, as to most. */
+const WHOLE: FrameFate = {
+  lost: false,
+  lossNoticedMs: 0,
+  flippedBit: undefined,
+  dropped: false,
+  late: false,
+  lateMs: 0,
+  twice: false,
+  copyLateMs: 0,
+  tailMs: 0,
+};
+
 export function drawFate(path: Path): FrameFate {
   const { random, faultRandom } = path;
   const { lossRate, corruptionRate, dropRate, reorderRate, duplicateRate, tailRate, lateMs, tailMs } =
@@ -39,6 +52,7 @@ export function drawFate(path: Path): FrameFate {
   const copyLateMs = faultRandom.between(lateMs);
   const inTail = faultRandom.chance(tailRate);
   const ownTailMs = faultRandom.between(tailMs);
+  if (!(lost || corrupted || dropped || late || twice || inTail)) return WHOLE;
   return {
     lost,
     lossNoticedMs,

@@ -17,7 +17,7 @@ export type Range = readonly [min: number, max: number];
 
 export class SeededRandom implements Random {
   readonly #seed: string;
-  readonly #state: [number, number, number, number];
+  readonly #state: Int32Array;
 
   constructor(seed: number | string) {
     this.#seed = String(seed);
@@ -25,7 +25,7 @@ export class SeededRandom implements Random {
     const high = hashText(this.#seed, 1n);
     const word = (bits: bigint): number => Number(bits & 0xffffffffn);
     // All zero is the one state that xoshiro cannot leave.
-    this.#state = [word(low) | 1, word(low >> 32n), word(high), word(high >> 32n)];
+    this.#state = Int32Array.of(word(low) | 1, word(low >> 32n), word(high), word(high >> 32n));
   }
 
   /** An independent generator: the same for the same seed and name, whatever was drawn here before. */
@@ -49,8 +49,8 @@ export class SeededRandom implements Random {
   }
 
   /** Uniform in [min, max). */
-  between([min, max]: Range): number {
-    return min + this.float() * (max - min);
+  between(range: Range): number {
+    return range[0] + this.float() * (range[1] - range[0]);
   }
 
   /** True with the given probability. Draws even for 0 and 1, so that changing a rate reshuffles nothing. */
@@ -59,16 +59,16 @@ export class SeededRandom implements Random {
   }
 
   #next(): number {
-    const s = this.#state;
-    const scrambled = Math.imul(rotateLeft(Math.imul(s[1], 5), 7), 9) >>> 0;
-    const shifted = s[1] << 9;
-    s[2] ^= s[0];
-    s[3] ^= s[1];
-    s[1] ^= s[2];
-    s[0] ^= s[3];
-    s[2] ^= shifted;
-    s[3] = rotateLeft(s[3], 11);
-    return scrambled;
+    const state = this.#state;
+    const a = state[0] as number;
+    const b = state[1] as number;
+    const c = (state[2] as number) ^ a;
+    const d = (state[3] as number) ^ b;
+    state[0] = a ^ d;
+    state[1] = b ^ c;
+    state[2] = c ^ (b << 9);
+    state[3] = rotateLeft(d, 11);
+    return Math.imul(rotateLeft(Math.imul(b, 5), 7), 9) >>> 0;
   }
 }
 
