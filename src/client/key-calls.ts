@@ -84,12 +84,13 @@ export class KeyCalls implements CallScope {
     checkKey(key);
     const { entry } = this;
     const limits = { options, deadlineMs };
-    const put = { type: 'put', key, value, ttlMs } as const;
     if (entry.strategy === 'leaderless') {
-      const content = { ...put, context: writeContext(key, options, entry), ifVersion: null };
+      const context = writeContext(key, options, entry);
+      const content = { type: 'put', key, value, ttlMs, context, ifVersion: null } as const;
       return leaderlessWrite(this, entry, content, limits, ({ siblings }) => value !== null || siblings > 1);
     }
-    const content = { ...put, context: null, ifVersion: writeVersion(key, options) };
+    const ifVersion = writeVersion(key, options);
+    const content = { type: 'put', key, value, ttlMs, context: null, ifVersion } as const;
     return leaderWrite(this, entry, content, limits);
   }
 

@@ -49,7 +49,10 @@ export interface StoreEnd {
   readonly outdated: (turn: Turn, effects: Effects) => void;
 }
 
-interface OpenRound extends StoreRound, StoreEnd {
+/** What it was given stands beside what comes of it: V8 spreads a second object into a literal one slow property at a time. */
+interface OpenRound {
+  readonly round: StoreRound;
+  readonly end: StoreEnd;
   readonly tally: WriteTally;
   /** Whom to ask in the place of homes; undefined where quorums are strict. */
   standIns: StandIns | undefined;
@@ -83,8 +86,8 @@ export class StoreRounds {
     const asked = (replica: NodeId): boolean => replica === self || sendsTo(replica);
     const tally = new WriteTally({ required, homes: replicas, sloppy: namespace.sloppy }, asked);
     const open: OpenRound = {
-      ...round,
-      ...end,
+      round,
+      end,
       tally,
       standIns: undefined,
       earliestWallMs: Infinity,
@@ -114,20 +117,20 @@ export class StoreRounds {
   /** Ends what has run out of time. */
   sweep(turn: Turn, effects: Effects): void {
     for (const [token, open] of this.#open) {
-      if (open.deadlineMs <= turn.monotonicMs) this.#settle(token, open, 'late', turn, effects);
+      if (open.round.deadlineMs <= turn.monotonicMs) this.#settle(token, open, 'late', turn, effects);
     }
   }
 
   #send(token: number, open: OpenRound, peer: NodeId, turn: Turn, effects: Effects): void {
     const deadlineMs = turn.monotonicMs + STORE_ANSWER_MS_MAX;
-    const { key, bytes: record, asks } = open;
+    const { key, bytes: record, asks } = open.round;
     this.#calls.store(effects, peer, { key, record, asks }, deadlineMs, (answer, turnNow, effectsNow) => {
       if (asks && answer !== null) open.earliestWallMs = Math.min(open.earliestWallMs, answer.wallMs);
       const learnt = answer?.record ? this.#learn(answer.record, open, turnNow, effectsNow) : 'nothing';
       if (learnt === 'outdated') {
         this.#open.delete(token);
         open.ended = true;
-        return open.outdated(turnNow, effectsNow);
+        return open.end.outdated(turnNow, effectsNow);
       }
       const stored = answer?.status === 'stored' && learnt !== 'lost';
       if (!stored) this.#hints.keep(peer, key, turnNow, effectsNow);
@@ -142,10 +145,11 @@ export class StoreRounds {
   #learn(bytes: Uint8Array, open: OpenRound, turn: Turn, effects: Effects): 'nothing' | 'outdated' | 'lost' {
     const told = usableRecord(bytes);
     if (told === undefined || turn.writesRefused !== null) return 'lost';
-    const joined = mergeRecords(mergeRecords(told, open.before), open.record);
-    const absorbed = this.#records.absorb(turn, effects, open.key, encodeRecord(joined));
+    const { key, before, record } = open.round;
+    const joined = mergeRecords(mergeRecords(told, before), record);
+    const absorbed = this.#records.absorb(turn, effects, key, encodeRecord(joined));
     if (absorbed !== 'changed' && absorbed !== 'unchanged') return 'lost';
-    return !open.ended && closesMoreQuestions(joined, open.record) ? 'outdated' : 'nothing';
+    return !open.ended && closesMoreQuestions(joined, record) ? 'outdated' : 'nothing';
   }
 
   #answer(
@@ -177,6 +181,6 @@ export class StoreRounds {
     if (open.ended) return;
     open.ended = true;
     const { tally, earliestWallMs } = open;
-    open.done({ verdict, tally, earliestWallMs }, turn, effects);
+    open.end.done({ verdict, tally, earliestWallMs }, turn, effects);
   }
 }

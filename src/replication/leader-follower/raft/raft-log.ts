@@ -98,7 +98,9 @@ export class RaftLog {
 
   /** What `stabilized` wants to hear of once all that was changed until now is on disk. */
   get mark(): LogMark {
-    return { ...this.#last, cuts: this.#cuts };
+    // Made for every turn of a group; a spread would go through V8's slow path.
+    const { index, term } = this.#last;
+    return { index, term, cuts: this.#cuts };
   }
 
   /** Bytes of the retained entries, on disk. */
