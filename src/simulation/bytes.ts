@@ -1,9 +1,6 @@
-/**
- * Bytes of one's own. `slice` will not do: on a Buffer, which most bytes here are, it gives a view. A Buffer, as sockets and LevelDB
- * give them: small ones share their memory's allocation with others (never a byte of it), which costs a fraction of one each.
- */
+/** Bytes of one's own. `slice` will not do: on a Buffer, which most bytes here are, it gives a view. */
 export function copyOf(bytes: Uint8Array): Uint8Array {
-  return Buffer.from(bytes);
+  return new Uint8Array(bytes);
 }
 
 /** Flips one bit in place; nothing where there is no such bit. */
