@@ -4,8 +4,8 @@
  * so whoever wants late answers gives the call a later deadline than its own.
  *
  * An answer can be lost while the way to the peer stands: it travels on a connection of its own, which may break.
- * So a question that waits long is asked once more. Every one of them may be asked twice; once more is the bound, so that
- * a peer that is merely slow gets twice the work at most. Not before it has left the first time: what it carries may not be
+ * So a question that waits long is asked again, after pauses that double: the broken connection may take longer to be given up than one, and
+ * a peer that is merely slow gets a few times the work at most, six in the minute that a request may take. Not before it has left the first time: what it carries may not be
  * on this replica's own disk yet.
  *
  * Sequences start at a random number: an answer to a question from before a restart matches nothing.
@@ -31,8 +31,10 @@ interface PeerCall {
   readonly deadlineMs: number;
   /** What the question waits for before it leaves. */
   readonly mark: WriteMark;
-  /** When to ask again: known from the first sweep on, Infinity once it was done. */
+  /** When to ask again: known from the first sweep on. */
   againMs: number | undefined;
+  /** From one time to the next. */
+  pauseMs: number;
   readonly onAnswer: OnAnswer<never>;
 }
 
@@ -148,7 +150,8 @@ export class PeerCalls {
     for (const call of this.#open.values()) {
       call.againMs ??= turn.monotonicMs + ASK_AGAIN_MS;
       if (call.againMs > turn.monotonicMs || !turn.written(call.mark)) continue;
-      call.againMs = Infinity;
+      call.pauseMs *= 2;
+      call.againMs = turn.monotonicMs + call.pauseMs;
       effects.count('peer_calls_repeated');
       effects.send(call.peer, call.message);
     }
@@ -176,7 +179,16 @@ export class PeerCalls {
     const sequence = this.#nextSequence++;
     const message = messageOf(sequence);
     const mark = effects.mark();
-    this.#open.set(sequence, { peer, expects, message, deadlineMs, mark, againMs: undefined, onAnswer });
+    this.#open.set(sequence, {
+      peer,
+      expects,
+      message,
+      deadlineMs,
+      mark,
+      againMs: undefined,
+      pauseMs: ASK_AGAIN_MS,
+      onAnswer,
+    });
     effects.send(peer, message);
     return sequence;
   }

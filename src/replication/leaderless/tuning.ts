@@ -7,7 +7,7 @@ import { CLOCK_SKEW_MS_MAX, REQUEST_TIMEOUT_MS_MAX } from '../../core/limits.js'
 /** How often open operations are looked through for deadlines. */
 export const SWEEP_MS = 50;
 
-/** A peer that has not answered by then is asked once more: its answer may have gone down with a connection. */
+/** A peer that has not answered by then is asked again: its answer may have gone down with a connection. The pause doubles each time. */
 export const ASK_AGAIN_MS = 1_000;
 
 /** A replica that has not confirmed a write by then gets a hint. */
