@@ -200,8 +200,13 @@ function readSiblings(reader: BinaryReader, context: VersionVector, sessions: Se
   const siblings: Draft[] = [];
   let previous: Draft | undefined;
   for (let left = reader.countOf(WRITE_BYTES_MIN + 1); left > 0; left--) {
-    const write = readWrite(reader, context, sessions);
-    const sibling: Draft = { ...write, expiresAt: reader.uint(), value: null };
+    const { hlc, operation, dot, retried } = readWrite(reader, context, sessions);
+    const expiresAt = reader.uint();
+    // Literals, since every read and write of a key comes by here: a spread took longer than all the rest of the record.
+    const sibling: Draft =
+      retried === true
+        ? { hlc, operation, dot, retried, expiresAt, value: null }
+        : { hlc, operation, dot, expiresAt, value: null };
     if (previous !== undefined && compareDots(previous.dot, sibling.dot) >= 0) {
       throw corrupt('its siblings are out of order');
     }
