@@ -1,6 +1,8 @@
 /** A replica that has forgotten, or is far behind: F5, F11 and F12 of the strategy's SPEC. */
 import { describe, expect, it } from 'vitest';
 import type { Namespace } from '../../src/client/api.js';
+import { decodeAppliedState } from '../../src/protocol/applied-state-codec.js';
+import { versionedHeader } from '../../src/protocol/versioned-record-codec.js';
 import { SimCluster } from '../support/sim-cluster.js';
 
 const NAMESPACES = `
@@ -35,6 +37,20 @@ function state(cluster: SimCluster, node: string): Map<string, string> {
     if (own !== null) found.set(`${own[1]}/${own[2]}`, Buffer.from(disk.peek(key)!).toString('base64'));
   }
   return found;
+}
+
+/** How far a replica's disk says that it has come, and the latest version among the values of that state. */
+function reached(cluster: SimCluster, node: string): { readonly applied: number; readonly newest: number } {
+  const disk = cluster.world.disk(node);
+  const stored = disk.peek('g/default/0/a');
+  if (stored === undefined) return { applied: 0, newest: 0 };
+  const { index, generation } = decodeAppliedState(stored);
+  const prefix = `g/default/0/d/${generation}/`;
+  const keys = disk.keys({ gte: prefix, lt: `${prefix}~` });
+  return {
+    applied: index,
+    newest: Math.max(0, ...keys.map((key) => versionedHeader(disk.peek(key)!).version)),
+  };
 }
 
 /** Looks every 100 ms only: a status is made anew each time. */
@@ -101,6 +117,28 @@ describe('a replica of a leader-follower group', () => {
     await fill(cluster, ns, 20, 'last');
     await agreed(cluster);
     expect(cluster.gauge(victim, 'logBytes')).toBeLessThan(1024 * 1024);
+  });
+
+  it('has the state of one moment at any time, though it is written to while it travels', async () => {
+    const { cluster, ns } = await started(7);
+    const victim = NODES.find((name) => name !== leader(cluster))!;
+    await fill(cluster, ns, 20, 'old');
+    await cluster.simulation.runFor(1_000);
+    cluster.crash(victim);
+    await fill(cluster, ns, 600, 'x'.repeat(4_000));
+    const before = reached(cluster, victim);
+    await cluster.settle(cluster.boot(victim));
+    const writes: Promise<unknown>[] = [];
+    for (let round = 0; cluster.counter(victim, 'snapshots_installed') === 0; round++) {
+      expect(round).toBeLessThan(5_000);
+      writes.push(ns.put(`k${599 - (round % 600)}`, `new ${round}`));
+      await cluster.simulation.runFor(1);
+      const { applied, newest } = reached(cluster, victim);
+      expect(newest).toBeLessThanOrEqual(applied);
+      expect(applied === before.applied || applied > 600).toBe(true);
+    }
+    await cluster.settle(Promise.all(writes));
+    await agreed(cluster);
   });
 
   it('whose log is damaged begins a new life, and is refilled', async () => {

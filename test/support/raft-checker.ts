@@ -7,6 +7,7 @@
  *   leader completeness  what a leader of a term committed is in the log of every leader of a later term
  *   state machine safety what is committed at an index never changes, and no commit index falls
  *   rounds and leases    whoever confirms has committed all that anybody had committed when it was asked
+ *   rest                 a leader rests only where everyone whom it can reach has everything, and nobody waits for it
  *   durable              an answer that says so is true of the disk; a vote is on disk before it leaves
  */
 import type { NodeId } from '../../src/core/ids.js';
@@ -44,7 +45,16 @@ export class RaftChecker {
   readonly #commits = new Map<NodeId, number>();
   readonly #asked: { readonly raft: Raft; readonly round: number; readonly committed: number }[] = [];
   /** How often each kind of thing was checked. */
-  readonly counts = { elections: 0, commits: 0, rounds: 0, leases: 0, durable: 0, votes: 0, admitted: 0 };
+  readonly counts = {
+    elections: 0,
+    commits: 0,
+    rounds: 0,
+    leases: 0,
+    rests: 0,
+    durable: 0,
+    votes: 0,
+    admitted: 0,
+  };
 
   constructor(cluster: Watched) {
     this.#cluster = cluster;
@@ -99,6 +109,7 @@ export class RaftChecker {
     this.#leads(replica, raft);
     this.#commitsOnly(replica, raft);
     this.#confirms(raft);
+    this.#rests(raft);
     if (ready.hard?.standing === 'member' && replica.disk.hard.standing === 'joining') this.counts.admitted++;
   }
 
@@ -172,6 +183,14 @@ export class RaftChecker {
       this.fail(
         `${raft.config.self} has a lease with commit ${raft.commit}; ${this.committed} was committed`,
       );
+  }
+
+  #rests({ config, leadership, log, commit }: Raft): void {
+    if (leadership?.quiet !== true) return;
+    this.counts.rests++;
+    const { index } = log.last;
+    if (commit !== index || !leadership.heldByReachable(index) || leadership.transferring)
+      this.fail(`${config.self} rests at ${index}, and is not done`);
   }
 
   /** A message leaves now: what it says of the disk must be so. */
