@@ -44,12 +44,13 @@ const experimentSchema = z.strictObject({
     nodes: z.number().int().min(1).max(9).default(3),
     /** Zone of each node in turn, where placement shall know. */
     zones: z.array(z.string()).optional(),
-    /** Other intervals of the background work than the nodes' own, so that a short run sees it happen. */
+    /** Other intervals and sizes than the nodes' own, so that a short run sees what they make rare. */
     pace: z
       .strictObject({
         compareMs: z.number().min(50).optional(),
         pruneMs: z.number().min(50).optional(),
         retryAgeMs: z.number().min(50).optional(),
+        appendBytesMax: z.number().int().min(1).optional(),
       })
       .prefault({}),
     namespaces: z.array(z.record(z.string(), z.unknown())).min(1),

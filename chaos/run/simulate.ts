@@ -327,8 +327,8 @@ function strictestRead(experiment: Experiment): 'all' | 'linearizable' {
   return usedNamespace(experiment).strategy === 'leader-follower' ? 'linearizable' : 'all';
 }
 
-/** The intervals that an experiment sets, and no others. */
+/** What an experiment sets, and nothing else. */
 function paceOf({ cluster }: Experiment): NonNullable<SimulatedClusterOptions['pace']> {
-  const set = Object.entries(cluster.pace).filter(([, ms]) => ms !== undefined);
+  const set = Object.entries(cluster.pace).filter(([, value]) => value !== undefined);
   return Object.fromEntries(set);
 }

@@ -184,8 +184,8 @@ export interface ReplicaPace {
   readonly pruneMs: number;
   /** How old a write must be before no retry of it can come. */
   readonly retryAgeMs: number;
-  /** Leader-follower: the shortest time without a leader after which a follower campaigns. */
-  readonly electionMs: number;
+  /** Leader-follower: bytes of entries in one message to a follower. */
+  readonly appendBytesMax: number;
 }
 
 /** A strategy, as the node shell knows it: makes replicas, which then find their state through `turn.read` and scans. */

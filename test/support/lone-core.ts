@@ -45,6 +45,7 @@ export class LoneCore {
         learners: names.slice(voters),
         electionMs: ELECTION_MS,
         heartbeatMs: 20,
+        appendBytesMax: 10_000,
         clockBoundMs: options.clockBoundMs ?? 0,
         codec: TEXT_SEGMENTS,
         random: new SeededRandom(1),

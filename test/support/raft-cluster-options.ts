@@ -7,6 +7,7 @@ export interface ClusterOptions {
   readonly electionMs?: number;
   readonly heartbeatMs?: number;
   readonly clockBoundMs?: number;
+  readonly appendBytesMax?: number;
   readonly seed?: number;
   /** How long a message takes; one that is drawn anew for each lets them overtake each other. */
   readonly latencyMs?: (random: SeededRandom) => number;

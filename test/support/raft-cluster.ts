@@ -448,7 +448,7 @@ export class RaftCluster {
       this.checker.fail(`${id} has applied ${disk.applied.index} and its log on disk does not hold it`);
       log = new RaftLog(TEXT_SEGMENTS, disk.applied);
     }
-    const { electionMs = 100, heartbeatMs = 20, clockBoundMs = 0 } = this.options;
+    const { electionMs = 100, heartbeatMs = 20, clockBoundMs = 0, appendBytesMax = 10_000 } = this.options;
     const random = this.random.fork(`${id}/${replica.run}`);
     replica.raft = new Raft(
       {
@@ -457,6 +457,7 @@ export class RaftCluster {
         learners: this.ids.filter((other) => !this.voters.includes(other)),
         electionMs,
         heartbeatMs,
+        appendBytesMax,
         clockBoundMs,
         codec: TEXT_SEGMENTS,
         random: {

@@ -11,6 +11,7 @@ export interface Schedule {
   readonly voters: number;
   readonly seed: number;
   readonly traced?: boolean;
+  readonly kind: keyof typeof KINDS;
 }
 
 const ELECTION_MS = 100;
@@ -23,11 +24,15 @@ const STRAGGLER_MS = 400;
 export function runSchedule(schedule: Schedule): RaftCluster {
   const cluster = clusterOf(schedule);
   try {
-    storm(cluster, new SeededRandom(`storm/${schedule.voters}/${schedule.seed}`));
+    storm(cluster, new SeededRandom(`storm/${schedule.voters}/${schedule.seed}`), KINDS[schedule.kind]);
     peace(cluster);
   } catch (cause) {
-    const { voters, seed } = schedule;
-    const lines = [`schedule { voters: ${voters}, seed: ${seed} }`, ...cluster.trace, standings(cluster)];
+    const { voters, seed, kind } = schedule;
+    const lines = [
+      `schedule { voters: ${voters}, seed: ${seed}, kind: ${kind} }`,
+      ...cluster.trace,
+      standings(cluster),
+    ];
     throw new RangeError(`${(cause as Error).message}\n${lines.join('\n')}`, { cause });
   }
   return cluster;
@@ -40,7 +45,7 @@ function tailed(random: SeededRandom, typical: number, longest: number): number 
   return random.float() < 0.9 ? random.float() * typical : random.float() * longest;
 }
 
-function clusterOf({ voters, seed, traced = false }: Schedule): RaftCluster {
+function clusterOf({ voters, seed, kind, traced = false }: Schedule): RaftCluster {
   const random = new SeededRandom(`schedule/${voters}/${seed}`);
   const [typicalMs, longestMs] = pick(random, [
     [1, 1],
@@ -62,6 +67,8 @@ function clusterOf({ voters, seed, traced = false }: Schedule): RaftCluster {
     electionMs: ELECTION_MS,
     heartbeatMs: 20,
     clockBoundMs: pick(random, [0, 0, 10]),
+    // So little that what a follower lacks comes in many messages: always where leaders die in the middle of that.
+    appendBytesMax: kind === 'succession' ? 1 : pick(random, [1, 10_000]),
     seed: random.integer(2 ** 32),
     latencyMs: (r) => (fifo || calmed(cluster) ? 1 : tailed(r, typicalMs, longestMs)),
     copies: (r) => {
@@ -71,15 +78,15 @@ function clusterOf({ voters, seed, traced = false }: Schedule): RaftCluster {
     diskMs: (r) => (calmed(cluster) ? 1 : tailed(r, diskMs, diskLongestMs)),
     traced,
   });
-  cluster.linksLoseMessages = random.float() < 0.5;
+  cluster.linksLoseMessages = kind === 'succession' || random.float() < 0.5;
   return cluster;
 }
 
-function storm(cluster: RaftCluster, random: SeededRandom): void {
+function storm(cluster: RaftCluster, random: SeededRandom, strikes: typeof misfortune): void {
   const steps = 20 + random.integer(100);
   for (let step = 0; step < steps; step++) {
     cluster.run(tailed(random, 40, 400));
-    misfortune(cluster, random, step);
+    strikes(cluster, random, step);
   }
 }
 
@@ -98,7 +105,7 @@ function misfortune(cluster: RaftCluster, random: SeededRandom, step: number): v
   else if (drawn < 50) cluster.cut(id, other, { silent: random.float() < 0.5 });
   else if (drawn < 54) cluster.isolate([leader], { silent: random.float() < 0.5 });
   else if (drawn < 58) cluster.isolate([id, other], { silent: random.float() < 0.5 });
-  else if (drawn < 66) cluster.healAll();
+  else if (drawn < 64) cluster.healAll();
   else if (drawn < 74) cluster.crash(random.float() < 0.4 ? leader : id);
   else if (drawn < 84) restartOne(cluster, random);
   else if (drawn < 88) cluster.transfer(leader, other);
@@ -108,14 +115,44 @@ function misfortune(cluster: RaftCluster, random: SeededRandom, step: number): v
   else cluster.release(id);
 }
 
+/** Leaders that come and go, and take entries along that nobody else has: the paper's figure 8, over and over. */
+function succession(cluster: RaftCluster, random: SeededRandom, step: number): void {
+  const drawn = random.float();
+  if (drawn < 0.4) crashOnNews(cluster, random);
+  else if (drawn < 0.6) unheard(cluster, random, `v${step}`);
+  else restartOne(cluster, random, 0);
+}
+
+/** A leader dies in the moment in which it was elected or commits something, or soon after and unheard. */
+function crashOnNews(cluster: RaftCluster, random: SeededRandom): void {
+  const standing = (): string =>
+    cluster.leader === undefined ? '' : `${cluster.leader} ${cluster.raft(cluster.leader).commit}`;
+  const before = standing();
+  cluster.runUntil(() => cluster.leader !== undefined && standing() !== before, 3 * ELECTION_MS);
+  if (random.float() < 0.5) unheard(cluster, random, 'news');
+  if (cluster.leader !== undefined) cluster.crash(cluster.leader);
+}
+
+/** What a leader takes for a while stays with it. */
+function unheard(cluster: RaftCluster, random: SeededRandom, text: string): void {
+  const { leader } = cluster;
+  if (leader === undefined) return;
+  cluster.isolate([leader], { silent: true });
+  for (let more = random.integer(3); more > 0; more--) cluster.propose(leader, `${text}.${more}`);
+  cluster.run(tailed(random, 10, ELECTION_MS));
+  cluster.healAll();
+}
+
+const KINDS = { misfortune, succession } as const;
+
 /** One that crashed starts, with its disk or without: as long as a minority has forgotten something at any time. */
-function restartOne(cluster: RaftCluster, random: SeededRandom): void {
+function restartOne(cluster: RaftCluster, random: SeededRandom, lossRate = 0.5): void {
   const down = cluster.ids.map((id) => cluster.replica(id)).filter(({ raft }) => raft === undefined);
   if (down.length === 0) return;
   const chosen = pick(random, down);
   const forgetful = cluster.ids.filter((id) => id !== chosen.id && hasForgotten(cluster.replica(id)));
   const minority = Math.ceil(cluster.voters.length / 2) - 1;
-  const lostDisk = random.float() < 0.5 && forgetful.length < minority;
+  const lostDisk = random.float() < lossRate && forgetful.length < minority;
   cluster.restart(chosen.id, { lostDisk });
 }
 

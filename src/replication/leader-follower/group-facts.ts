@@ -2,6 +2,7 @@
 import { replicasOf, type LeaderFollowerNamespace } from '../../cluster/cluster-map.js';
 import type { GroupId, NodeId } from '../../core/ids.js';
 import { invariant } from '../../core/invariant.js';
+import { APPEND_BYTES_MAX } from '../../core/limits.js';
 import type { ReplicaSetup } from '../strategy.js';
 
 export interface GroupFacts {
@@ -15,6 +16,8 @@ export interface GroupFacts {
   readonly peers: readonly NodeId[];
   /** See `ReplicaSetup.store`. */
   readonly store: string;
+  /** See `ReplicaPace`. */
+  readonly appendBytesMax: number;
 }
 
 export function groupFacts(setup: ReplicaSetup): GroupFacts {
@@ -27,5 +30,6 @@ export function groupFacts(setup: ReplicaSetup): GroupFacts {
   const replicas = replicasOf(setup.map, setup.namespaceIndex, partition);
   invariant(replicas.includes(self), 'a replica is opened only where the map places one');
   const peers = replicas.filter((id) => id !== self);
-  return { group, self, partition, namespace, replicas, peers, store };
+  const appendBytesMax = setup.pace?.appendBytesMax ?? APPEND_BYTES_MAX;
+  return { group, self, partition, namespace, replicas, peers, store, appendBytesMax };
 }

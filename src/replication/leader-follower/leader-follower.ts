@@ -53,7 +53,6 @@ export const leaderFollower: StrategyDefinition = {
 
 class LeaderFollowerReplica implements Replica {
   readonly #facts: GroupFacts;
-  readonly #electionMs: number | undefined;
   #opening: Opening | undefined;
   #group: OpenGroup | undefined;
   /** The hard state of a replica that does not rely on what else is stored, and the write of it. */
@@ -61,7 +60,6 @@ class LeaderFollowerReplica implements Replica {
 
   constructor(setup: ReplicaSetup) {
     this.#facts = groupFacts(setup);
-    this.#electionMs = setup.pace?.electionMs;
   }
 
   open(turn: Turn, effects: Effects): void {
@@ -111,7 +109,7 @@ class LeaderFollowerReplica implements Replica {
     const { hard } = this.#opening;
     this.#opening = undefined;
     if (opened === 'damaged') this.#endLife('what is stored of it', hard, turn, effects);
-    else this.#group = new OpenGroup(this.#facts, opened, this.#electionMs, turn, effects);
+    else this.#group = new OpenGroup(this.#facts, opened, turn, effects);
   }
 
   #endLife(damage: string, hard: StoredHardState, turn: Turn, effects: Effects): void {

@@ -4,23 +4,19 @@ import type { GroupFacts } from './group-facts.js';
 import type { Opened } from './opening.js';
 import { Raft } from './raft/raft.js';
 import { STORED_SEGMENTS } from './stored-segments.js';
-import { HEARTBEATS_PER_ELECTION } from './tuning.js';
+import { ELECTION_MS, HEARTBEATS_PER_ELECTION } from './tuning.js';
 
-export function newRaft(
-  facts: GroupFacts,
-  { hard, log, state }: Opened,
-  electionMs: number,
-  turn: Turn,
-): Raft {
-  const { self, replicas, peers, namespace } = facts;
+export function newRaft(facts: GroupFacts, { hard, log, state }: Opened, turn: Turn): Raft {
+  const { self, replicas, peers, namespace, appendBytesMax } = facts;
   const { term, votedFor, standing, life } = hard;
   const raft = new Raft(
     {
       self,
       voters: replicas,
       learners: [],
-      electionMs,
-      heartbeatMs: electionMs / HEARTBEATS_PER_ELECTION,
+      electionMs: ELECTION_MS,
+      heartbeatMs: ELECTION_MS / HEARTBEATS_PER_ELECTION,
+      appendBytesMax,
       clockBoundMs: namespace.clockBoundMs,
       codec: STORED_SEGMENTS,
       random: turn.random,

@@ -37,7 +37,7 @@ import { SnapshotReceiver } from './snapshot-receiver.js';
 import { SNAPSHOT, SnapshotSender } from './snapshot-sender.js';
 import type { ApplyResult, StateMachine } from './state-machine.js';
 import { segmentsOf } from './stored-segments.js';
-import { ELECTION_MS, LOG_CACHE_BYTES, SWEEP_MS } from './tuning.js';
+import { LOG_CACHE_BYTES, SWEEP_MS } from './tuning.js';
 import { BALANCE, EXPIRE, Upkeep } from './upkeep.js';
 import { Writes } from './writes.js';
 
@@ -75,7 +75,7 @@ export class OpenGroup implements ReadHost {
   #sweeping = false;
   #damage: string | null = null;
 
-  constructor(facts: GroupFacts, opened: Opened, electionMs = ELECTION_MS, turn: Turn, effects: Effects) {
+  constructor(facts: GroupFacts, opened: Opened, turn: Turn, effects: Effects) {
     const { hard, log, state } = opened;
     this.#facts = facts;
     this.#log = log;
@@ -89,7 +89,7 @@ export class OpenGroup implements ReadHost {
     this.#logReader = new LogReader(log);
     this.#upkeep = new Upkeep(facts);
     this.#scrub = new Scrub(facts);
-    this.#raft = newRaft(facts, opened, electionMs, turn);
+    this.#raft = newRaft(facts, opened, turn);
     this.#sender = new SnapshotSender({
       term: () => this.#raft.term,
       lifeOf: (peer) => this.#raft.leadership?.follower(peer)?.life,

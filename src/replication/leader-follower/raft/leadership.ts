@@ -6,7 +6,6 @@
  * everything, and a round of confirmations rides on it.
  */
 import type { NodeId } from '../../../core/ids.js';
-import { APPEND_BYTES_MAX } from '../../../core/limits.js';
 import type { AppendEntriesResult } from '../../../protocol/leader-follower-messages.js';
 import { Progress } from './progress.js';
 import { majorityIndex, majorityOf } from './quorum.js';
@@ -379,7 +378,7 @@ export class Leadership {
 
   #feed(follower: Progress, fetches: FetchWanted[], snapshots: NodeId[]): void {
     while (this.#mayFeed(follower)) {
-      const segments = this.#log.segmentsFrom(follower.next, APPEND_BYTES_MAX);
+      const segments = this.#log.segmentsFrom(follower.next, this.#config.appendBytesMax);
       if (segments === 'compacted') {
         follower.becomeSnapshot();
         snapshots.push(follower.node);

@@ -13,6 +13,8 @@ export interface RaftConfig {
   /** A follower that has heard no leader for a random time between this and twice this campaigns. */
   readonly electionMs: number;
   readonly heartbeatMs: number;
+  /** Of entries in one message; a segment that is larger itself goes alone. */
+  readonly appendBytesMax: number;
   /** 0: no leases. */
   readonly clockBoundMs: number;
   readonly codec: SegmentCodec;
