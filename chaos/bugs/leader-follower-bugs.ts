@@ -124,7 +124,7 @@ export const LEADER_FOLLOWER_BUGS: readonly PlantedBug[] = [
     file: `${ROOM}/snapshot-receiver.ts`,
     edits: [
       ['sessions.push([own, value]);', ''],
-      ['effects.putLazily(own, value);', ''],
+      ['effects.put(own, value);', ''],
     ],
     experiments: ['leader-follower-snapshots'],
     seedsMax: 12, // caught in 10 of 16

@@ -258,6 +258,12 @@ export const APPEND_BYTES_IN_FLIGHT_MAX = 8 * 1024 * 1024;
 export const PROPOSALS_MAX = 4096;
 export const PROPOSED_BYTES_MAX = 32 * 1024 * 1024;
 
+/**
+ * Writes of one replica group that were answered and are not applied; their bytes count in `PROPOSED_BYTES_MAX`. What is in the log and not
+ * committed can neither be taken back nor compacted.
+ */
+export const UNAPPLIED_WRITES_MAX = 65_536;
+
 // --- Leader-follower: sessions --------------------------------------------------------------------------
 
 /** How long a session may go unused, by its group's clock; then it ends, and its writes are refused with `SessionExpired`. */

@@ -1,5 +1,7 @@
 /** Replicas that have forgotten what they promised: docs/adr/0017. */
 import { describe, expect, it } from 'vitest';
+import type { GroupFacts } from '../../src/replication/leader-follower/group-facts.js';
+import { joinAnswer, Joining } from '../../src/replication/leader-follower/joining.js';
 import { LoneCore, append, n, requestVote } from '../support/lone-core.js';
 import { RaftCluster } from '../support/raft-cluster.js';
 
@@ -41,6 +43,28 @@ describe('a joining replica', () => {
     expect(core.step('n2', admit)).toMatchObject([{ joining: false, status: 'durable', index: 2 }]);
     expect(core.ready?.hard).toMatchObject({ standing: 'member' });
     expect(core.step('n3', requestVote(2, { index: 2, term: 1 }, true))).toMatchObject([{ granted: true }]);
+  });
+});
+
+describe('a group that is being formed', () => {
+  const facts = { self: n(1), peers: [n(2), n(3)] } as unknown as GroupFacts;
+  const fresh = { type: 'join-answer', asked: 1, state: 'fresh', formed: [] } as const;
+
+  it('is formed by replicas that are all fresh and have nothing', () => {
+    const joining = new Joining(facts, 1, () => false);
+    expect(joining.answered(n(2), { ...fresh, life: 2 })).toBeUndefined();
+    expect(joining.answered(n(3), { ...fresh, life: 3 })).toMatchObject({ type: 'member' });
+  });
+
+  it('is not formed where one has entries: it was formed before, and the others have lost it', () => {
+    const joining = new Joining(facts, 1, () => true);
+    joining.answered(n(2), { ...fresh, life: 2 });
+    expect(joining.answered(n(3), { ...fresh, life: 3 })).toBeUndefined();
+    const hard = { term: 3, votedFor: null, standing: 'fresh', life: 1, store: 's', formed: [] } as const;
+    const states = [true, false].map(
+      (isFed) => joinAnswer(hard, { type: 'join-query', life: 9 }, isFed).state,
+    );
+    expect(states).toEqual(['joining', 'fresh']);
   });
 });
 

@@ -157,6 +157,18 @@ describe('leases (thesis, 6.4.1)', () => {
     expect(core.step('n3', requestVote(2, { index: 0, term: 0 }))).toMatchObject([{ granted: true }]);
   });
 
+  it('who heard a leader votes for nobody in that time, also where a refused pre-vote has told it the term before', () => {
+    const core = new LoneCore({ voters: 5, clockBoundMs: 10 });
+    core.nowMs = 100;
+    core.step('n2', append({ term: 1 }));
+    core.step('n5', { type: 'pre-vote-result', term: 2, granted: false });
+    expect(core.raft.term).toBe(2);
+    core.nowMs = 199;
+    expect(core.step('n3', requestVote(2, { index: 0, term: 0 }))).toMatchObject([{ granted: false }]);
+    core.nowMs = 200;
+    expect(core.step('n3', requestVote(2, { index: 0, term: 0 }))).toMatchObject([{ granted: true }]);
+  });
+
   it('end when leadership is handed over, and come back no more in that term', () => {
     const core = new LoneCore({ clockBoundMs: 10 });
     core.lead();

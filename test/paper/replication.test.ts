@@ -287,6 +287,19 @@ describe('log compaction (7)', () => {
     expect(message.segments.flatMap((bytes) => entriesOf({ bytes }))).toEqual(entries(1, 1, 1, 1));
   });
 
+  it('where they are damaged there the follower gets the state instead', () => {
+    const core = new LoneCore({ log: [1, 1, 1] });
+    core.raft.log.forget(3, 0);
+    core.lead();
+    core.answer('n2', { status: 'rejected', index: 3, hintIndex: 0 });
+    expect(core.ready).toMatchObject({ fetches: [{ peer: 'n2', from: 1 }], snapshots: [] });
+    core.raft.fetched(n(2), 1, 'damaged');
+    core.take();
+    expect(core.ready).toMatchObject({ fetches: [], snapshots: ['n2'] });
+    core.take();
+    expect(core.ready).toMatchObject({ fetches: [], snapshots: [] });
+  });
+
   it('a group whose logs are compacted brings a replica level that missed it all', () => {
     const cluster = new RaftCluster();
     cluster.elect('n1');

@@ -3,9 +3,13 @@ import { hlcFromWallMs } from '../../src/core/hlc.js';
 import { SESSION_IDLE_MS_MAX } from '../../src/core/limits.js';
 import { decideRetry } from '../../src/client/retry.js';
 import { TrefoilError } from '../../src/core/errors.js';
+import { encodeAppliedState } from '../../src/protocol/applied-state-codec.js';
 import { encodeHardState } from '../../src/protocol/hard-state-codec.js';
+import { encodeLeaderContext } from '../../src/protocol/leader-context-codec.js';
 import type { InstallSnapshot } from '../../src/protocol/leader-follower-messages.js';
 import type { LogEntry, PutCommand } from '../../src/protocol/log-codec.js';
+import type { PutOperation } from '../../src/protocol/messages.js';
+import type { RequestHandle } from '../../src/replication/strategy.js';
 import { encodeVersioned } from '../../src/protocol/versioned-record-codec.js';
 import { SeededRandom } from '../../src/simulation/random.js';
 import { appended, getOf, LoneReplica, N1, N2, N3, putOf } from '../support/lone-replica.js';
@@ -128,7 +132,7 @@ describe('a replica that is being refilled', () => {
 });
 
 describe('values with a time to live', () => {
-  it('from before a restart are searched for again until they are due', () => {
+  it('from before a restart are searched for again until they are due, and taken away though nobody writes', () => {
     const lone = LoneReplica.member();
     lone.turn(
       lone.message(N2, appended(1, { index: 0, term: 0 }, [opens, put(2, 1, { ttlMs: 600_000 })], 2)),
@@ -146,23 +150,108 @@ describe('values with a time to live', () => {
     };
     heard(3);
     expect(lone.gauges).toMatchObject({ leads: 1, quiet: 1 });
-    for (let searches = 0; searches < 25; searches++) {
+    for (let searches = 0; searches < 19; searches++) {
       lone.pass(30_000);
       lone.settle();
     }
-    // An entry that moves the group's clock.
-    lone.turn(lone.request({ type: 'open-session', partition: 0 }));
-    lone.settle();
-    heard(4);
-    lone.pass(30_000);
-    lone.settle();
-    heard(5);
-    expect(lone.gauges).toMatchObject({ leads: 1 });
+    expect(lone.gauges).toMatchObject({ leads: 1, quiet: 1 });
+    // One search finds it due by the node's clock, and moves the group's; the next one takes it away.
+    for (const index of [4, 5]) {
+      expect(lone.store.has('d/0/k')).toBe(true);
+      lone.pass(30_000);
+      lone.settle();
+      heard(index);
+    }
+    expect(lone.gauges).toMatchObject({ leads: 1, appliedIndex: 5 });
     expect(lone.store.has('d/0/k')).toBe(false);
   });
 });
 
+describe('a leader', () => {
+  /** What it asks for is heard by both others, which have everything up to `index`. */
+  function leads(lone: LoneReplica, ms: number, index: number): void {
+    for (let passed = 0; passed < ms; passed += 100) {
+      lone.pass(100);
+      lone.turn(lone.acknowledged(N2, index), lone.acknowledged(N3, index));
+      lone.settle();
+    }
+  }
+
+  function withSession(): LoneReplica {
+    const lone = LoneReplica.member();
+    lone.lead();
+    leads(lone, 100, 1);
+    lone.turn(lone.request({ type: 'open-session', partition: 0 }));
+    lone.settle();
+    leads(lone, 100, 2);
+    return lone;
+  }
+
+  it('takes no more than so much that is not committed, also when those who wrote it have given up', () => {
+    const lone = withSession();
+    const value = new Uint8Array(1024 * 1024);
+    const write = (sequence: number): RequestHandle => {
+      const operation = { session: '2', sequence } as PutOperation['operation'];
+      const asked = lone.request(putOf('2', { value, operation, lowestOpen: sequence }));
+      lone.turn(asked);
+      lone.settle();
+      return asked.request;
+    };
+    let sequence = 0;
+    while (!lone.replies.has(write(++sequence))) expect(sequence).toBeLessThan(40);
+    // Their disks are full: they answer and take nothing.
+    leads(lone, 61_000, 2);
+    expect(lone.gauges).toMatchObject({ leads: 1, openWrites: 0 });
+    expect(lone.replies.get(write(++sequence))).toMatchObject({ code: 'Overloaded' });
+    leads(lone, 200, sequence);
+    expect(lone.replies.get(write(++sequence))).toBeUndefined();
+  });
+
+  it('that is full asks one after the other to lead', () => {
+    const lone = withSession();
+    lone.writesRefused = 'StorageFull';
+    leads(lone, 60_000, 2);
+    const asked = lone.sent.filter(({ message }) => message.type === 'timeout-now').map(({ to }) => to);
+    expect(new Set(asked)).toEqual(new Set([N2, N3]));
+  });
+
+  it('reads for a session that has seen what no log holds any more', () => {
+    const lone = withSession();
+    const atLeast = encodeLeaderContext({ version: 900, index: 900 });
+    const read = lone.request(getOf({ read: 'linearizable', atLeast }));
+    lone.turn(read);
+    lone.settle();
+    lone.turn(lone.acknowledged(N2, 2));
+    lone.settle();
+    expect(lone.replies.get(read.request)).toMatchObject({ type: 'get-result', values: [] });
+  });
+});
+
 describe('snapshots', () => {
+  it('replace the log only once what was to be written to it is written', () => {
+    const lone = LoneReplica.member();
+    const append = lone.message(N2, appended(1, { index: 0, term: 0 }, [opens, put(2, 1), put(3, 1)], 0));
+    const piece = lone.message(N2, {
+      type: 'install-snapshot',
+      term: 1,
+      snapshot: 1,
+      index: 2,
+      indexTerm: 1,
+      after: '',
+      entries: [['a', encodeAppliedState({ generation: 0, index: 2, term: 1, clock: 0 })]],
+      last: true,
+    });
+    lone.turn(append, piece);
+    lone.settle();
+    expect(lone.gauges).toMatchObject({ appliedIndex: 0 });
+    lone.turn(piece);
+    lone.settle();
+    expect(lone.gauges).toMatchObject({ appliedIndex: 2 });
+    lone.open();
+    lone.settle();
+    expect(lone.gauges).toMatchObject({ appliedIndex: 2, refilling: 0 });
+  });
+
   it('that stopped leave nothing once another one has begun', () => {
     const lone = LoneReplica.member();
     const value = encodeVersioned({ version: 1, hlc: 1, expiresAt: 0, value: TEXT.encode('v') });

@@ -1,7 +1,7 @@
 /**
  * How a group is formed, and how a replica finds out whether it was (docs/adr/0017).
  *
- *     fresh ──all others are fresh too──> member, who notes the life of each
+ *     fresh ──all others are fresh too, and nobody has entries──> member, who notes the life of each
  *     fresh ──a member noted this very life──> member
  *     fresh ──a member did not──> joining: this store has lost what the group had given it
  *
@@ -26,12 +26,15 @@ export type Joined =
 export class Joining {
   readonly #facts: GroupFacts;
   readonly #life: number;
+  /** It has been given entries: somebody leads, so the group was formed already. */
+  readonly #isFed: () => boolean;
   /** The lives of those that said that they are fresh. */
   readonly #fresh = new Map<NodeId, number>();
 
-  constructor(facts: GroupFacts, life: number) {
+  constructor(facts: GroupFacts, life: number, isFed: () => boolean) {
     this.#facts = facts;
     this.#life = life;
+    this.#isFed = isFed;
   }
 
   /** Asks the others; again every `JOIN_MS` until it is known. */
@@ -66,12 +69,14 @@ export class Joining {
 
   #formedByAll(): Joined {
     const { peers, self } = this.#facts;
-    if (peers.some((peer) => !this.#fresh.has(peer))) return undefined;
+    if (this.#isFed() || peers.some((peer) => !this.#fresh.has(peer))) return undefined;
     return { type: 'member', formed: [[self, this.#life], ...this.#fresh] };
   }
 }
 
-export function joinAnswer(hard: StoredHardState, { life: asked }: JoinQuery): JoinAnswer {
-  const { life, standing: state, formed } = hard;
+/** `isFed`: it has entries. One that is fresh and has some is part of a group that was formed, and no group is formed with it. */
+export function joinAnswer(hard: StoredHardState, { life: asked }: JoinQuery, isFed: boolean): JoinAnswer {
+  const { life, standing, formed } = hard;
+  const state = standing === 'fresh' && isFed ? 'joining' : standing;
   return { type: 'join-answer', asked, life, state, formed };
 }

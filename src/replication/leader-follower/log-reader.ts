@@ -12,8 +12,8 @@ import { STORED_SEGMENTS } from './stored-segments.js';
 export const FETCH = 'fetch/';
 
 export interface Fetched extends FetchWanted {
-  /** null: they could not be read. */
-  readonly segments: readonly Segment[] | null;
+  /** null: the log has changed since they were asked for. `damaged`: one of them is not what was written. */
+  readonly segments: readonly Segment[] | 'damaged' | null;
 }
 
 export class LogReader {
@@ -30,17 +30,17 @@ export class LogReader {
     effects.scan(FETCH + peer, range, SCAN_PAGE_ENTRIES_MAX);
   }
 
-  /** What a scan gave: `damaged` where a stored segment is not what was written. */
-  scanned(event: Scanned): Fetched | 'damaged' | undefined {
+  /** What a scan gave. */
+  scanned(event: Scanned): Fetched | undefined {
     const peer = event.scan.slice(FETCH.length) as NodeId;
     const from = this.#wanted.get(peer);
     this.#wanted.delete(peer);
     if (from === undefined) return undefined;
-    if (event.damaged) return 'damaged';
+    if (event.damaged) return { peer, from, segments: 'damaged' };
     const segments: Segment[] = [];
     for (const [, bytes] of event.entries) {
       const segment = whole(bytes);
-      if (segment === undefined) return 'damaged';
+      if (segment === undefined) return { peer, from, segments: 'damaged' };
       const follows = segments.length === 0 || segment.first === (segments.at(-1) as Segment).last + 1;
       // The log was given up or cut meanwhile.
       if (!follows || segment.last > this.#log.last.index) break;

@@ -96,7 +96,7 @@ export class OpenGroup implements ReadHost {
       ended: (peer, index, nowMs) => this.#raft.snapshotEnded(peer, index, nowMs),
       damaged: (what, effects) => this.damaged(what, effects),
     });
-    if (hard.standing === 'fresh') this.#joining = new Joining(facts, hard.life);
+    if (hard.standing === 'fresh') this.#joining = new Joining(facts, hard.life, () => this.#isFed);
     if (this.#joining !== undefined) this.#joined(this.#joining.ask(turn, effects), effects);
     this.#cleaner.begin([state.generation], effects);
     this.#scrub.begin(effects);
@@ -120,6 +120,10 @@ export class OpenGroup implements ReadHost {
 
   get leadership(): Leadership | undefined {
     return this.#raft.leadership;
+  }
+
+  get lastIndex(): number {
+    return this.#log.last.index;
   }
 
   get leader(): NodeId | null {
@@ -316,15 +320,16 @@ export class OpenGroup implements ReadHost {
     if (event.scan.startsWith(READ)) return this.#reads.scanned(event, turn, effects);
     if (event.scan.startsWith(SNAPSHOT)) return this.#sender.scanned(event, turn, effects);
     if (event.scan === CLEAN) return this.#cleaner.scanned(event, effects);
-    if (event.scan === SCRUB) return this.#scrub.scanned(event, effects);
+    if (event.scan === SCRUB) return this.#scrub.scanned(event, this.#state.generation, effects);
     if (event.scan === EXPIRE) {
-      if (this.#led !== undefined) this.#own.push(...this.#upkeep.scanned(event, this.#state, effects));
+      if (this.#led !== undefined) this.#own.push(...this.#upkeep.scanned(event, this.#state, turn, effects));
       return;
     }
     if (!event.scan.startsWith(FETCH)) return;
     const fetched = this.#logReader.scanned(event);
-    if (fetched === 'damaged') return this.damaged('a segment of the log', effects);
-    if (fetched !== undefined) this.#raft.fetched(fetched.peer, fetched.from, fetched.segments);
+    if (fetched === undefined) return;
+    if (fetched.segments === 'damaged') this.damaged('a segment of the log', effects);
+    this.#raft.fetched(fetched.peer, fetched.from, fetched.segments);
   }
 
   // --- Joining and snapshots -----------------------------------------------------------------------------------
@@ -351,6 +356,8 @@ export class OpenGroup implements ReadHost {
   #install(from: NodeId, piece: InstallSnapshot, turn: Turn, effects: Effects): void {
     if (turn.writesRefused !== null || !this.#raft.heardLeader(from, piece.term, turn.monotonicMs)) return;
     const { snapshot, index } = piece;
+    // Its log is about to be given up, and must not be written to after that. The piece comes again.
+    if (piece.last && this.#log.hasChanges) return;
     // What is not on disk of it yet is waited for.
     if (index <= this.#state.appliedIndex)
       return this.#answerPiece(from, snapshot, 'installed', piece.after, effects);
@@ -371,10 +378,14 @@ export class OpenGroup implements ReadHost {
     this.#answerPiece(from, snapshot, 'installed', received, effects);
   }
 
+  get #isFed(): boolean {
+    return this.#log.last.index > 0;
+  }
+
   /** One that has found its memory damaged, as this one has, may have to wait until this one is whole again. */
   #answerQuery(from: NodeId, message: JoinQuery, effects: Effects): void {
     const { hard } = this.#durable;
-    const answer = joinAnswer(hard, message);
+    const answer = joinAnswer(hard, message, this.#isFed);
     const waits = this.#scrub.goesBefore(from);
     this.#durable.sendDurably(from, waits ? { ...answer, state: 'joining' } : answer, effects);
   }

@@ -57,6 +57,8 @@ export interface ReadHost {
   readonly leader: NodeId | null;
   /** How far this replica is behind; null where it leads. */
   lag(turn: Turn): ReadLag | null;
+  /** Of the log. */
+  readonly lastIndex: number;
   /** Asks for an entry that moves the group's clock. */
   moveClock(): void;
   /** Asks the leader to be heard. */
@@ -86,7 +88,9 @@ export class Reads {
   begin(request: ReadRequest, turn: Turn, effects: Effects): void {
     const { operation } = request;
     const mode = readMode(operation.read) ?? this.#facts.namespace.read;
-    const index = operation.atLeast === null ? 0 : decodeLeaderContext(operation.atLeast).index;
+    const seen = operation.atLeast === null ? 0 : decodeLeaderContext(operation.atLeast).index;
+    // What a leader's log does not hold was acknowledged by `ack: leader` and lost: nobody will ever have it.
+    const index = mode === 'linearizable' ? Math.min(seen, this.#host.lastIndex) : seen;
     const read: Read = { ...request, mode, index, round: 0, how: 'local', clockMs: 0, generation: 0 };
     if (mode === 'linearizable') this.#beginLinearizable(read, turn);
     this.#tryServe(read, turn, effects);

@@ -57,8 +57,11 @@ export class Scrub {
       return false;
     }
     this.#asking = undefined;
-    const heirs = leadership?.followers.filter(({ counts }) => counts) ?? [];
-    const heir = refillable ? heirs.sort((a, b) => b.match - a.match)[0] : undefined;
+    const followers = leadership?.followers.filter(({ counts }) => counts) ?? [];
+    const best = Math.max(...followers.map(({ match }) => match));
+    const heirs = refillable ? followers.filter(({ match }) => match === best) : [];
+    // Any of them: one whose disk is full does not take it.
+    const heir = heirs[turn.random.integer(Math.max(1, heirs.length))];
     if (heir !== undefined) raft.transfer(heir.node, turn.monotonicMs);
     this.begin(effects);
     return false;
@@ -111,7 +114,9 @@ export class Scrub {
     this.begin(effects);
   }
 
-  scanned(event: Scanned, effects: Effects): void {
+  scanned(event: Scanned, generation: number, effects: Effects): void {
+    // What a snapshot has replaced is nobody's any more.
+    if (generation !== this.#generation) return this.begin(effects);
     const rotten = event.damaged || event.entries.find(([, bytes]) => !checkVersioned(bytes)) !== undefined;
     if (rotten) this.found('a value that nobody had read', effects);
     const [last] = event.entries.at(-1) ?? [];

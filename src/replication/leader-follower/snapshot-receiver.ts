@@ -1,6 +1,8 @@
 /**
  * Takes the state from a leader: pieces fill a generation of keys of their own beside the present ones, and the last piece switches to it
  * in one batch. Until then nothing has changed; a transfer that stops leaves keys that the cleaner takes away.
+ *
+ * A piece is answered once it is on disk: the sender waits for that, and so goes no faster than this disk.
  */
 import { TrefoilError } from '../../core/errors.js';
 import type { NodeId } from '../../core/ids.js';
@@ -73,11 +75,11 @@ export class SnapshotReceiver {
   #store({ generation, sessions }: Receiving, key: string, value: Uint8Array, effects: Effects): void {
     if (key === APPLIED_KEY) return;
     if (key.startsWith(DATA) && checkVersioned(value)) {
-      effects.putLazily(dataPrefix(generation) + key.slice(DATA.length), value);
+      effects.put(dataPrefix(generation) + key.slice(DATA.length), value);
     } else if (key.startsWith(SESSIONS)) {
       const own = sessionPrefix(generation) + key.slice(SESSIONS.length);
       sessions.push([own, value]);
-      effects.putLazily(own, value);
+      effects.put(own, value);
     } else {
       throw new TrefoilError('MalformedFrame', 'a piece of a snapshot holds what is no part of the state');
     }

@@ -23,6 +23,8 @@ export class Upkeep {
   readonly #facts: GroupFacts;
   /** The generation that a search for due values goes through. */
   #searched: number | undefined;
+  /** Whether a page of it is under way. Another one only begins when it has come to its end, however long that takes. */
+  #searching = false;
   /** Whether the latest search has met values that will be due. */
   #expiring = false;
   /** How often this leadership was to be handed over; each time takes no writes for a while. */
@@ -41,6 +43,7 @@ export class Upkeep {
 
   end(effects: Effects): void {
     this.#searched = undefined;
+    this.#searching = false;
     effects.cancelTimer(EXPIRE);
     effects.cancelTimer(BALANCE);
   }
@@ -56,7 +59,10 @@ export class Upkeep {
       return undefined;
     }
     effects.setTimer(BALANCE, BALANCE_MS);
-    const candidates = full ? replicas.filter((id) => id !== self) : replicas.slice(0, 1);
+    const others = replicas.filter((id) => id !== self);
+    // The one that was asked last may be full as well.
+    const first = this.#handovers % others.length;
+    const candidates = full ? [...others.slice(first), ...others.slice(0, first)] : replicas.slice(0, 1);
     for (const node of candidates) {
       const follower = raft.leadership?.follower(node);
       if (follower?.counts !== true || !turn.reachable(node)) continue;
@@ -72,25 +78,34 @@ export class Upkeep {
   /** Begins a search for values whose time has come. */
   search(state: StateMachine, seenExpiring: boolean, effects: Effects): void {
     effects.setTimer(EXPIRE, EXPIRE_MS);
+    if (this.#searching) return;
     // The first search tells whether there are any from before.
     if (this.#searched !== undefined && !seenExpiring && !this.#expiring && this.#facts.namespace.ttlMs === 0)
       return;
     this.#searched = state.generation;
+    this.#searching = true;
     this.#expiring = false;
     const prefix = dataPrefix(state.generation);
     effects.scan(EXPIRE, { gte: prefix, lt: afterSlash(prefix) }, SCAN_PAGE_ENTRIES_MAX);
   }
 
-  /** A page of the search: the entries that take away what is due by the group's clock. */
-  scanned(event: Scanned, state: StateMachine, effects: Effects): Command[] {
+  /**
+   * A page of the search: the entries that take away what is due by the group's clock. In a group that nobody writes to that stands still: where
+   * a value is due by this node's own, an entry moves it.
+   */
+  scanned(event: Scanned, state: StateMachine, turn: Turn, effects: Effects): Command[] {
+    this.#searching = false;
     if (this.#searched !== state.generation || event.damaged) return [];
     this.#expiring ||= findDue(state.generation, event.entries, Infinity).length > 0;
     const due = findDue(state.generation, event.entries, hlcWallMs(state.clock));
     const commands: Command[] = [];
+    if (findDue(state.generation, event.entries, turn.wallMs).length > due.length)
+      commands.push({ type: 'tick' });
     for (let at = 0; at < due.length; at += EXPIRE_KEYS_MAX)
       commands.push({ type: 'expire', keys: due.slice(at, at + EXPIRE_KEYS_MAX) });
     const [last] = event.entries.at(-1) ?? [];
     if (event.more && last !== undefined) {
+      this.#searching = true;
       const lt = afterSlash(dataPrefix(state.generation));
       effects.scan(EXPIRE, { gt: last, lt }, SCAN_PAGE_ENTRIES_MAX);
     }

@@ -14,7 +14,12 @@ import type { AckLevel } from '../../cluster/cluster-map.js';
 import type { HlcTime } from '../../core/hlc.js';
 import type { NodeId } from '../../core/ids.js';
 import { partitionOfKey } from '../../core/hash.js';
-import { OVERLOADED_RETRY_AFTER_MS, PROPOSALS_MAX, PROPOSED_BYTES_MAX } from '../../core/limits.js';
+import {
+  OVERLOADED_RETRY_AFTER_MS,
+  PROPOSALS_MAX,
+  PROPOSED_BYTES_MAX,
+  UNAPPLIED_WRITES_MAX,
+} from '../../core/limits.js';
 import type { Command, LogEntry, LoggedPut } from '../../protocol/log-codec.js';
 import type {
   ClientResult,
@@ -60,6 +65,9 @@ export class Writes {
   #queued: Write[] = [];
   /** In the log, by index, in order. */
   readonly #logged = new Map<number, Write>();
+  /** The bytes of those that were answered and are not applied, by index. A log that commits nothing would grow for ever without a bound for them. */
+  readonly #unapplied = new Map<number, number>();
+  /** Of all these. */
   #bytes = 0;
   /** Of those in the log, how many wait for more than to be applied. */
   #waitForDisks = 0;
@@ -83,15 +91,7 @@ export class Writes {
     const command = this.#command(operation);
     this.#checkReachable(ack, turn);
     const bytes = commandBytes(command);
-    if (this.size >= PROPOSALS_MAX || this.#bytes + bytes > PROPOSED_BYTES_MAX) {
-      throw new TrefoilError(
-        'Overloaded',
-        `${this.size} writes of ${this.#facts.group} are under way already`,
-        {
-          retryAfterMs: OVERLOADED_RETRY_AFTER_MS,
-        },
-      );
-    }
+    this.#checkRoom(bytes);
     this.#bytes += bytes;
     this.#queued.push({ ...request, command, bytes, ack, index: 0, entry: undefined, result: undefined });
   }
@@ -115,7 +115,7 @@ export class Writes {
   /** An entry was applied, with this result. */
   applied(index: number, result: ApplyResult, leadership: Leadership | undefined, effects: Effects): void {
     const write = this.#logged.get(index);
-    if (write === undefined) return;
+    if (write === undefined) return this.#forget(index);
     write.result = result;
     if (write.ack !== 'all' || result.type !== 'ok') this.#answer(write, result, leadership, effects);
   }
@@ -152,6 +152,7 @@ export class Writes {
       );
     this.#queued = [];
     this.#logged.clear();
+    this.#unapplied.clear();
     this.#bytes = 0;
     this.#waitForDisks = 0;
   }
@@ -181,10 +182,31 @@ export class Writes {
     effects.replyEarly(write.request, this.#replyTo(write, result, leadership, effects));
   }
 
-  #end(write: Write): void {
-    this.#logged.delete(write.index);
-    this.#bytes -= write.bytes;
-    if (write.ack !== 'quorum') this.#waitForDisks--;
+  #end({ index, ack, bytes, result }: Write): void {
+    this.#logged.delete(index);
+    this.#unapplied.set(index, bytes);
+    if (result !== undefined) this.#forget(index);
+    if (ack !== 'quorum') this.#waitForDisks--;
+  }
+
+  #forget(index: number): void {
+    this.#bytes -= this.#unapplied.get(index) ?? 0;
+    this.#unapplied.delete(index);
+  }
+
+  #checkRoom(bytes: number): void {
+    const { size: unapplied } = this.#unapplied;
+    if (
+      this.size < PROPOSALS_MAX &&
+      unapplied < UNAPPLIED_WRITES_MAX &&
+      this.#bytes + bytes <= PROPOSED_BYTES_MAX
+    )
+      return;
+    throw new TrefoilError(
+      'Overloaded',
+      `${this.size} writes of ${this.#facts.group} are under way already, ${unapplied} more are in its log and not committed`,
+      { retryAfterMs: OVERLOADED_RETRY_AFTER_MS },
+    );
   }
 
   #replyTo(

@@ -43,6 +43,8 @@ export class Leadership {
   #transferTo: NodeId | null = null;
   #transferUntilMs = 0;
   #outgoing: Outgoing[] = [];
+  /** Followers whose next entries are damaged on this replica's disk. */
+  readonly #unreadable = new Set<NodeId>();
 
   constructor(
     config: RaftConfig,
@@ -329,12 +331,16 @@ export class Leadership {
 
   // --- Entries ---------------------------------------------------------------------------------------------
 
-  /** Entries that were read from the disk for a follower; null where that failed. */
-  fetched(peer: NodeId, from: number, segments: readonly Segment[] | null): void {
+  /** Entries that were read from the disk for a follower; null where the log was cut or given up meanwhile. Where they are damaged it needs the state. */
+  fetched(peer: NodeId, from: number, segments: readonly Segment[] | 'damaged' | null): void {
     const follower = this.#followers.get(peer);
     // It may have been asked for when this replica led in an earlier term, and have been truncated since.
     if (follower?.fetching !== true) return;
     follower.fetching = false;
+    if (segments === 'damaged') {
+      if (follower.state !== 'snapshot') this.#unreadable.add(peer);
+      return;
+    }
     if (segments === null || follower.next !== from || !this.#holds(from, segments)) return;
     if (follower.state === 'snapshot' || this.#down.has(peer)) return;
     this.#append(follower, segments);
@@ -378,7 +384,9 @@ export class Leadership {
 
   #feed(follower: Progress, fetches: FetchWanted[], snapshots: NodeId[]): void {
     while (this.#mayFeed(follower)) {
-      const segments = this.#log.segmentsFrom(follower.next, this.#config.appendBytesMax);
+      const segments = this.#unreadable.delete(follower.node)
+        ? 'compacted'
+        : this.#log.segmentsFrom(follower.next, this.#config.appendBytesMax);
       if (segments === 'compacted') {
         follower.becomeSnapshot();
         snapshots.push(follower.node);

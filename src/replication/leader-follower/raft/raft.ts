@@ -186,7 +186,7 @@ export class Raft {
   }
 
   /** Entries for a follower that were read from the disk; null where that failed. */
-  fetched(peer: NodeId, from: number, segments: readonly Segment[] | null): void {
+  fetched(peer: NodeId, from: number, segments: readonly Segment[] | 'damaged' | null): void {
     this.#leadership?.fetched(peer, from, segments);
   }
 
@@ -292,9 +292,11 @@ export class Raft {
   }
 
   #requestVote(from: NodeId, message: RequestVote, nowMs: number): void {
-    // One that was cut off, or removed, must not depose a leader that the others hear (thesis, 4.2.3).
+    // One that was cut off, or removed, must not depose a leader that the others hear (thesis, 4.2.3). Where there are leases a refused pre-vote
+    // may have told the term before, and the leader of the one before it may hold one yet.
     const { life } = message;
-    if (message.term > this.term && !message.transfer && this.#standsByLeader(from, nowMs)) {
+    const deposes = message.term > this.term || nowMs < this.#leasedUntilMs;
+    if (deposes && !message.transfer && this.#standsByLeader(from, nowMs)) {
       this.#send(from, { type: 'request-vote-result', term: this.term, life, granted: false });
       return;
     }
