@@ -7,7 +7,9 @@
  * seen, and leaves a dot in the record's context without a sibling. An add that the remover had not seen stays.
  *
  * An add that was retried elsewhere has a twin for each element. One whose counterpart is superseded is hidden, and the next
- * write takes it away: else what was removed would come back when the twin does.
+ * write takes it away: else what was removed would come back when the twin does. But an add takes the place of others of the same element,
+ * whether it has seen them or not: of two that were both retried, each can have taken the other's, at one coordinator each. Then nobody
+ * removed the element, and it stays.
  */
 import {
   closedQuestions,
@@ -74,7 +76,7 @@ function withoutSuperseded(record: KeyRecord): readonly Sibling[] {
             sameElement(s, sibling),
         ),
     );
-  return record.siblings.filter((sibling) => {
+  const left = record.siblings.filter((sibling) => {
     if (askedAbout && isTwinOfForgotten(sibling)) return false;
     if (!retried.some((entry) => sameOperation(entry.operation, sibling.operation))) return true;
     const twins = known.filter(
@@ -90,6 +92,26 @@ function withoutSuperseded(record: KeyRecord): readonly Sibling[] {
       ),
     );
   });
+  if (left.length === record.siblings.length) return left;
+  /** Each dot of its operation that is gone has an heir: a later add of the element by the same coordinator, which is here. */
+  const isReplaced = (sibling: Sibling): boolean => {
+    const gone = record.recentOperations.filter(({ operation }) =>
+      sameOperation(operation, sibling.operation),
+    );
+    if (gone.length === 0) return false;
+    return gone.every(({ dot }) =>
+      record.siblings.some(
+        (s) =>
+          s.dot.incarnation === dot.incarnation &&
+          s.dot.counter > dot.counter &&
+          !sameOperation(s.operation, sibling.operation) &&
+          sameElement(s, sibling),
+      ),
+    );
+  };
+  return record.siblings.filter(
+    (s) => left.includes(s) || (!left.some((other) => sameElement(s, other)) && isReplaced(s)),
+  );
 }
 
 /** The elements, each once. */

@@ -32,9 +32,10 @@ export interface RecordView {
  * would bring a value back that somebody had read under the other dot and overwritten.
  */
 export function viewRecord(record: KeyRecord, policy: ValuePolicy, wallMs: number): RecordView {
-  const shown = record.siblings.filter((s) => !isRepeated(record, s));
   const live = (s: Sibling): boolean => s.value !== null && (s.expiresAt === 0 || s.expiresAt > wallMs);
-  if (policy === 'siblings') return { values: shown.filter(live), lost: [] };
+  const unrepeated = record.siblings.filter((s) => !isRepeated(record, s));
+  if (policy === 'siblings') return { values: unrepeated.filter(live), lost: [] };
+  const shown = unrepeated.length === record.siblings.length ? unrepeated : withoutCycles(record, unrepeated);
   const winner = lastWriter(shown);
   if (winner === undefined) return { values: [], lost: [] };
   return { values: live(winner) ? [winner] : [], lost: shown.filter((s) => s !== winner) };
@@ -47,6 +48,24 @@ function isRepeated(record: KeyRecord, sibling: Sibling): boolean {
       (s) => compareDots(s.dot, sibling.dot) < 0 && sameOperation(s.operation, sibling.operation),
     )
   );
+}
+
+/**
+ * Under `lww` a write supersedes what its coordinator holds, whether its writer had seen it or not. So two that are both retried can each
+ * supersede the other, at one coordinator each, and hide each other. What superseded a dot is later than it, and so is what
+ * superseded that: where nothing later shows, the latest of those that hide each other does.
+ */
+function withoutCycles(record: KeyRecord, unrepeated: readonly Sibling[]): Sibling[] {
+  const shown = [...unrepeated];
+  const hidden = record.siblings
+    .filter((s) => isSuperseded(record, s))
+    .sort((a, b) => b.hlc - a.hlc || compareDots(b.dot, a.dot));
+  for (const sibling of hidden) {
+    const twins = record.recentOperations.filter((o) => sameOperation(o.operation, sibling.operation));
+    const since = twins.length === 0 ? 0 : Math.min(...twins.map(({ hlc }) => hlc));
+    if (!shown.some(({ hlc }) => hlc > since)) shown.push(sibling);
+  }
+  return shown;
 }
 
 /** Whether the sibling's operation is known to be superseded, under another dot. */

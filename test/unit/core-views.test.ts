@@ -132,6 +132,27 @@ describe('an operation that was applied twice', () => {
     expect(names(viewRecord(record, 'lww', NOW_MS).values)).toEqual(['b2']);
   });
 
+  // Seed 110442 of leaderless-last-writer-wins: the key showed nothing, though both writes had been acknowledged and nobody had deleted.
+  it('shows under lww where two superseded each other, each at one coordinator', () => {
+    const here = over(
+      concurrent(write('a1', { operation: 1, hlc: 1 })),
+      write('a2', { operation: 2, hlc: 2 }),
+    );
+    const there = over(
+      concurrent(write('b1', { operation: 2, hlc: 11 })),
+      write('b2', { operation: 1, hlc: 12 }),
+    );
+    const both = mergeRecords(here, there);
+    expect(names(both.siblings)).toEqual(['a2', 'b2']);
+    expect(names(viewRecord(both, 'lww', NOW_MS).values)).toEqual(['b2']);
+    expect(names(viewRecord(both, 'lww', NOW_MS).lost)).toEqual([]);
+    // What is older than all of them does not win for it; what is later does.
+    const older = mergeRecords(both, concurrent(write('c1', { hlc: 0 })));
+    expect(names(viewRecord(older, 'lww', NOW_MS).values)).toEqual(['b2']);
+    const later = over(both, write('c1', { hlc: 13, removes: true }));
+    expect(viewRecord(later, 'lww', NOW_MS).values).toEqual([]);
+  });
+
   it('is removed by no merge: the record still holds both', () => {
     expect(names(mergeRecords(first, retried).siblings)).toEqual(['a1', 'b1']);
     expect(
