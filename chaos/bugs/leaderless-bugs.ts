@@ -255,10 +255,15 @@ export const LEADERLESS_BUGS: readonly PlantedBug[] = [
     name: 'compare-but-never-fetch',
     strategy: 'leaderless',
     summary: 'anti-entropy finds what differs and brings nothing back',
-    file: 'src/replication/leaderless/anti-entropy.ts',
-    edits: [['this.#fetch(peer, key, turn, effects);', '']],
+    file: 'src/replication/leaderless/pull-rounds.ts',
+    edits: [
+      [
+        'const merged = this.#records.absorb(turn, effects, key, record, round.terms.absorbed);',
+        "const merged = 'unchanged';",
+      ],
+    ],
     experiments: ['leaderless-lost-disk'],
-    seedsMax: 10, // caught in 8 of 8
+    seedsMax: 3, // caught in 16 of 16
   },
   {
     name: 'hint-dropped-unconfirmed',

@@ -62,7 +62,9 @@ function withoutCycles(record: KeyRecord, unrepeated: readonly Sibling[]): Sibli
     .sort((a, b) => b.hlc - a.hlc || compareDots(b.dot, a.dot));
   for (const sibling of hidden) {
     const twins = record.recentOperations.filter((o) => sameOperation(o.operation, sibling.operation));
-    const since = twins.length === 0 ? 0 : Math.min(...twins.map(({ hlc }) => hlc));
+    // Of a twin that is forgotten nobody knows when it was superseded.
+    if (twins.length === 0) continue;
+    const since = Math.min(...twins.map(({ hlc }) => hlc));
     if (!shown.some(({ hlc }) => hlc > since)) shown.push(sibling);
   }
   return shown;
