@@ -11,6 +11,7 @@
  * whether it has seen them or not: of two that were both retried, each can have taken the other's, at one coordinator each. Then nobody
  * removed the element, and it stays.
  */
+import { RECENT_OPERATIONS_MAX } from './limits.js';
 import {
   closedQuestions,
   sameOperation,
@@ -93,19 +94,23 @@ function withoutSuperseded(record: KeyRecord): readonly Sibling[] {
     );
   });
   if (left.length === record.siblings.length) return left;
-  /** Each dot of its operation that is gone has an heir: a later add of the element by the same coordinator, which is here. */
+  /**
+   * Each dot of its operation that is gone has an heir: a later add of the element by the same coordinator, which is here, and nothing was
+   * removed between the two as far as is remembered.
+   */
   const isReplaced = (sibling: Sibling): boolean => {
     const gone = record.recentOperations.filter(({ operation }) =>
       sameOperation(operation, sibling.operation),
     );
-    if (gone.length === 0) return false;
-    return gone.every(({ dot }) =>
+    if (gone.length === 0 || record.recentOperations.length >= RECENT_OPERATIONS_MAX) return false;
+    return gone.every(({ dot, hlc }) =>
       record.siblings.some(
         (s) =>
           s.dot.incarnation === dot.incarnation &&
           s.dot.counter > dot.counter &&
           !sameOperation(s.operation, sibling.operation) &&
-          sameElement(s, sibling),
+          sameElement(s, sibling) &&
+          !record.recentOperations.some((o) => o.hlc > hlc && o.hlc < s.hlc),
       ),
     );
   };

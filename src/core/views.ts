@@ -2,7 +2,13 @@
  * Conflict policies as views: pure functions from a record to what a reader is shown. Nothing here is ever
  * stored; what a reader makes of it is stored only as a new write that covers what it resolved.
  */
-import { closedQuestions, sameOperation, type KeyRecord, type Sibling } from './record.js';
+import {
+  closedQuestions,
+  sameOperation,
+  type KeyRecord,
+  type RecentOperation,
+  type Sibling,
+} from './record.js';
 import { compareDots, type Dot } from './version-vector.js';
 
 /** Policies for opaque values. */
@@ -53,19 +59,25 @@ function isRepeated(record: KeyRecord, sibling: Sibling): boolean {
 /**
  * Under `lww` a write supersedes what its coordinator holds, whether its writer had seen it or not. So two that are both retried can each
  * supersede the other, at one coordinator each, and hide each other. What superseded a dot is later than it, and so is what
- * superseded that: where nothing later shows, the latest of those that hide each other does.
+ * superseded that: where nothing later is left, one of those that hide each other shows. Whoever had seen another's write began later than
+ * that, under every dot: so it is the one that began last.
  */
 function withoutCycles(record: KeyRecord, unrepeated: readonly Sibling[]): Sibling[] {
   const shown = [...unrepeated];
-  const hidden = record.siblings
-    .filter((s) => isSuperseded(record, s))
-    .sort((a, b) => b.hlc - a.hlc || compareDots(b.dot, a.dot));
-  for (const sibling of hidden) {
+  // One that only a lower dot of its own operation hides has superseded others as well.
+  const left = record.siblings.filter((s) => !isSuperseded(record, s));
+  const hidden = record.siblings.filter((s) => isSuperseded(record, s));
+  const known: readonly RecentOperation[] = [...record.siblings, ...record.recentOperations];
+  const began = ({ operation }: Sibling): number =>
+    Math.min(...known.filter((o) => sameOperation(o.operation, operation)).map(({ hlc }) => hlc));
+  for (const sibling of hidden.sort((a, b) => began(b) - began(a) || compareDots(b.dot, a.dot))) {
     const twins = record.recentOperations.filter((o) => sameOperation(o.operation, sibling.operation));
     // Of a twin that is forgotten nobody knows when it was superseded.
     if (twins.length === 0) continue;
     const since = Math.min(...twins.map(({ hlc }) => hlc));
-    if (!shown.some(({ hlc }) => hlc > since)) shown.push(sibling);
+    if (left.some(({ hlc }) => hlc > since)) continue;
+    shown.push(sibling);
+    left.push(sibling);
   }
   return shown;
 }

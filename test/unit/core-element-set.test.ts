@@ -49,6 +49,12 @@ describe('two adds of one element that were both retried', () => {
     expect(elements(mergeRecords(here, there))).toEqual([]);
   });
 
+  it('do not come back where each was removed before the other was added', () => {
+    const here = added(removed(added(EMPTY_RECORD, 'a1', 1), 'a2', 3), 'a3', 2);
+    const there = added(removed(added(EMPTY_RECORD, 'b1', 2), 'b2', 4), 'b3', 1);
+    expect(elements(mergeRecords(here, there))).toEqual([]);
+  });
+
   it('do not bring another element along', () => {
     const here = added(added(EMPTY_RECORD, 'a1', 1), 'a2', 2, 'y');
     const there = removed(added(EMPTY_RECORD, 'b1', 1), 'b2', 3);

@@ -144,13 +144,25 @@ describe('an operation that was applied twice', () => {
     );
     const both = mergeRecords(here, there);
     expect(names(both.siblings)).toEqual(['a2', 'b2']);
-    expect(names(viewRecord(both, 'lww', NOW_MS).values)).toEqual(['b2']);
+    // The operation that began last: it cannot have been seen by the other.
+    expect(names(viewRecord(both, 'lww', NOW_MS).values)).toEqual(['a2']);
     expect(names(viewRecord(both, 'lww', NOW_MS).lost)).toEqual([]);
     // What is older than all of them does not win for it; what is later does.
     const older = mergeRecords(both, concurrent(write('c1', { hlc: 0 })));
-    expect(names(viewRecord(older, 'lww', NOW_MS).values)).toEqual(['b2']);
+    expect(names(viewRecord(older, 'lww', NOW_MS).values)).toEqual(['a2']);
     const later = over(both, write('c1', { hlc: 13, removes: true }));
     expect(viewRecord(later, 'lww', NOW_MS).values).toEqual([]);
+  });
+
+  it('stays hidden under lww by one that only its own lower dot hides', () => {
+    const early = concurrent(write('a1', { operation: 2, hlc: 1 }));
+    const there = over(
+      concurrent(write('b1', { operation: 1, hlc: 5 })),
+      write('b2', { operation: 2, hlc: 9 }),
+    );
+    const again = concurrent(write('c1', { operation: 1, hlc: 6 }));
+    const all = [early, there, again].reduce((x, y) => mergeRecords(x, y));
+    expect(names(viewRecord(all, 'lww', NOW_MS).values)).toEqual(['a1']);
   });
 
   it('is removed by no merge: the record still holds both', () => {

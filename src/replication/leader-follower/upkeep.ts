@@ -25,6 +25,8 @@ export class Upkeep {
   #searched: number | undefined;
   /** Whether a page of it is under way. Another one only begins when it has come to its end, however long that takes. */
   #searching = false;
+  /** Whether the present search has moved the group's clock. */
+  #ticked = false;
   /** Whether the latest search has met values that will be due. */
   #expiring = false;
   /** How often this leadership was to be handed over; each time takes no writes for a while. */
@@ -84,6 +86,7 @@ export class Upkeep {
       return;
     this.#searched = state.generation;
     this.#searching = true;
+    this.#ticked = false;
     this.#expiring = false;
     const prefix = dataPrefix(state.generation);
     effects.scan(EXPIRE, { gte: prefix, lt: afterSlash(prefix) }, SCAN_PAGE_ENTRIES_MAX);
@@ -99,8 +102,10 @@ export class Upkeep {
     this.#expiring ||= findDue(state.generation, event.entries, Infinity).length > 0;
     const due = findDue(state.generation, event.entries, hlcWallMs(state.clock));
     const commands: Command[] = [];
-    if (findDue(state.generation, event.entries, turn.wallMs).length > due.length)
+    if (!this.#ticked && findDue(state.generation, event.entries, turn.wallMs).length > due.length) {
+      this.#ticked = true;
       commands.push({ type: 'tick' });
+    }
     for (let at = 0; at < due.length; at += EXPIRE_KEYS_MAX)
       commands.push({ type: 'expire', keys: due.slice(at, at + EXPIRE_KEYS_MAX) });
     const [last] = event.entries.at(-1) ?? [];
