@@ -7,13 +7,14 @@
  * at it, and entries are proposed before the core makes its messages, so that they leave together.
  */
 import { TrefoilError } from '../../core/errors.js';
-import { hlcWallMs, type HlcTime } from '../../core/hlc.js';
+import type { HlcTime } from '../../core/hlc.js';
 import type { NodeId } from '../../core/ids.js';
 import { encodeLogBase } from '../../protocol/hard-state-codec.js';
 import { logKey, type Command, type LogEntry } from '../../protocol/log-codec.js';
 import type {
   AppendEntries,
   InstallSnapshot,
+  InstallSnapshotResult,
   JoinQuery,
   LeaderFollowerMessage,
 } from '../../protocol/leader-follower-messages.js';
@@ -22,6 +23,7 @@ import type { Effects, ReplicaEvent, Turn } from '../strategy.js';
 import { Applier } from './applier.js';
 import { CLEAN, Cleaner } from './cleaner.js';
 import { DurableLog, trimLog } from './durable-log.js';
+import { Freshness } from './freshness.js';
 import type { GroupFacts } from './group-facts.js';
 import { JOIN, joinAnswer, Joining, type Joined } from './joining.js';
 import { FETCH, LogReader } from './log-reader.js';
@@ -44,6 +46,7 @@ import { Writes } from './writes.js';
 const TICK = 'tick';
 const SWEEP = 'sweep';
 
+type PieceAnswer = Pick<InstallSnapshotResult, 'snapshot' | 'received' | 'status'>;
 type Request = Extract<ReplicaEvent, { readonly type: 'request' }>;
 
 export class OpenGroup implements ReadHost {
@@ -68,9 +71,7 @@ export class OpenGroup implements ReadHost {
   #led: Leadership | undefined;
   /** The time of the latest entry that this leader has made or found. */
   #lastHlc: HlcTime = 0;
-  /** What a leader has said to be committed, and when this replica last had applied all of that. */
-  #leaderCommit = 0;
-  #freshMs: number;
+  readonly #freshness: Freshness;
   #tickAtMs = Infinity;
   #sweeping = false;
   #damage: string | null = null;
@@ -80,8 +81,7 @@ export class OpenGroup implements ReadHost {
     this.#facts = facts;
     this.#log = log;
     this.#state = state;
-    // How long it was away nobody has told yet; all that it knows is as old as the last entry that it has applied.
-    this.#freshMs = turn.monotonicMs - Math.max(0, turn.wallMs - hlcWallMs(state.clock));
+    this.#freshness = new Freshness(state.clock, turn);
     this.#durable = new DurableLog(hard);
     this.#applier = new Applier(log);
     this.#writes = new Writes(facts);
@@ -131,9 +131,9 @@ export class OpenGroup implements ReadHost {
   }
 
   lag(turn: Turn): ReadLag | null {
-    if (this.leadership !== undefined) return null;
-    const entries = Math.max(0, this.#leaderCommit - this.#state.appliedIndex);
-    return { entries, ms: Math.max(0, turn.monotonicMs - this.#freshMs) };
+    return this.leadership === undefined
+      ? this.#freshness.lag(this.#state.appliedIndex, turn.monotonicMs)
+      : null;
   }
 
   moveClock(): void {
@@ -285,7 +285,7 @@ export class OpenGroup implements ReadHost {
     if (turn.writesRefused !== null && message.segments.length > 0)
       this.#raft.heardLeader(from, message.term, turn.monotonicMs);
     else this.#raft.step(from, message, turn.monotonicMs);
-    if (this.#raft.leader === from) this.#leaderCommit = Math.max(this.#leaderCommit, message.commit);
+    if (this.#raft.leader === from) this.#freshness.leaderSays(message.commit);
   }
 
   #timer(timer: string, turn: Turn, effects: Effects): void {
@@ -360,14 +360,15 @@ export class OpenGroup implements ReadHost {
     if (piece.last && this.#log.hasChanges) return;
     // What is not on disk of it yet is waited for.
     if (index <= this.#state.appliedIndex)
-      return this.#answerPiece(from, snapshot, 'installed', piece.after, effects);
+      return this.#answerPiece(from, { snapshot, status: 'installed', received: piece.after }, effects);
     const before = this.#receiver.generation;
     const { received, installed } = this.#receiver.take(from, piece, this.#state, turn, effects);
     const { generation } = this.#receiver;
     // One that stopped before has left its keys.
     if (generation !== undefined && generation !== before)
       this.#cleaner.begin([this.#state.generation, generation], effects);
-    if (installed === undefined) return this.#answerPiece(from, snapshot, 'wanted', received, effects);
+    if (installed === undefined)
+      return this.#answerPiece(from, { snapshot, status: 'wanted', received }, effects);
     for (const first of this.#raft.installed(installed.position)) effects.delete(logKey(first));
     effects.put(LOG_BASE_KEY, encodeLogBase(this.#log.base));
     this.#state = installed.state;
@@ -375,7 +376,7 @@ export class OpenGroup implements ReadHost {
     this.#cleaner.begin([installed.state.generation], effects);
     this.#scrub.forget();
     effects.count('snapshots_installed');
-    this.#answerPiece(from, snapshot, 'installed', received, effects);
+    this.#answerPiece(from, { snapshot, status: 'installed', received }, effects);
   }
 
   get #isFed(): boolean {
@@ -390,20 +391,10 @@ export class OpenGroup implements ReadHost {
     this.#durable.sendDurably(from, waits ? { ...answer, state: 'joining' } : answer, effects);
   }
 
-  #answerPiece(
-    to: NodeId,
-    snapshot: number,
-    status: 'wanted' | 'installed',
-    received: string,
-    effects: Effects,
-  ): void {
+  #answerPiece(to: NodeId, answer: PieceAnswer, effects: Effects): void {
     const { life } = this.#durable.hard;
-    const { term } = this.#raft;
-    this.#durable.sendDurably(
-      to,
-      { type: 'install-snapshot-result', term, life, snapshot, received, status },
-      effects,
-    );
+    const result = { type: 'install-snapshot-result', term: this.#raft.term, life, ...answer } as const;
+    this.#durable.sendDurably(to, result, effects);
   }
 
   // --- The end of a turn -----------------------------------------------------------------------------------------
@@ -435,8 +426,7 @@ export class OpenGroup implements ReadHost {
       if (rest === 'damaged') this.#damage = 'a value that an entry depends on';
       if (rest === 'more') effects.whenTurnEnds();
     }
-    if (this.#state.appliedIndex >= this.#leaderCommit)
-      this.#freshMs = Math.max(this.#freshMs, this.#raft.leaderHeardMs);
+    this.#freshness.applied(this.#state.appliedIndex, this.#raft.leaderHeardMs);
   }
 
   /** A leadership began or ended since the last turn. */

@@ -294,14 +294,11 @@ export class Raft {
   #requestVote(from: NodeId, message: RequestVote, nowMs: number): void {
     // One that was cut off, or removed, must not depose a leader that the others hear (thesis, 4.2.3). Where there are leases a refused pre-vote
     // may have told the term before, and the leader of the one before it may hold one yet.
-    const { life } = message;
+    const { life, transfer } = message;
     const deposes = message.term > this.term || nowMs < this.#leasedUntilMs;
-    if (deposes && !message.transfer && this.#standsByLeader(from, nowMs)) {
-      this.#send(from, { type: 'request-vote-result', term: this.term, life, granted: false });
-      return;
-    }
-    this.#outranked(message.term, nowMs);
-    const granted = mayVoteFor(from, message, this.#hard, this.log);
+    const refused = deposes && !transfer && this.#standsByLeader(from, nowMs);
+    if (!refused) this.#outranked(message.term, nowMs);
+    const granted = !refused && mayVoteFor(from, message, this.#hard, this.log);
     if (granted) {
       if (this.#role === 'pre-candidate') this.#becomeFollower(this.term, null, nowMs);
       if (this.#hard.votedFor === null) this.#setHard({ ...this.#hard, votedFor: from });
