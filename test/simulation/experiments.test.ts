@@ -7,10 +7,10 @@
  *
  * A seed that fails leaves a failure file in `HUNT_OUT`, a temporary folder by default.
  */
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmdirSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { loadAllExperiments, loadExperiment } from '../../chaos/experiments/library.js';
 import type { HuntReport } from '../../chaos/run/hunt.js';
 import { simulate, type RunResult } from '../../chaos/run/simulate.js';
@@ -29,8 +29,21 @@ const RUN_MS_MAX = 6_000;
 const experiments = loadAllExperiments();
 const JOBS = String(Math.min(2, availableParallelism()));
 
+const folders: string[] = [];
+
+function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'trefoil-hunt-'));
+  folders.push(folder);
+  return folder;
+}
+
+// Those with a failure file stay.
+afterAll(() => {
+  for (const folder of folders) if (readdirSync(folder).length === 0) rmdirSync(folder);
+});
+
 async function hunt(args: readonly string[], runs: number): Promise<void> {
-  const out = process.env['HUNT_OUT'] ?? mkdtempSync(join(tmpdir(), 'trefoil-hunt-'));
+  const out = process.env['HUNT_OUT'] ?? newFolder();
   const { stdout, stderr } = await runTrefoil(
     ['sim', 'hunt', ...args, '--twice', '--keep-going', '--jobs', JOBS, '--out', out, '--json'],
     { deadlineMs: 60_000 + runs * RUN_MS_MAX },
@@ -74,7 +87,7 @@ describe('a seed is the same run', () => {
     '%s: here with a recorder on, and in two processes at once that share the cores with it',
     async (name) => {
       const args = ['sim', 'run', name, '--seed', '4', '--minutes', '0.1', '--json'];
-      const out = ['--out', mkdtempSync(join(tmpdir(), 'trefoil-hunt-'))];
+      const out = ['--out', newFolder()];
       const recorded = simulate({
         experiment: { ...loadExperiment(name), durationMs: 6_000 },
         seed: 4,
