@@ -184,13 +184,15 @@ export class Writes {
 
   #end({ index, ack, bytes, result }: Write): void {
     this.#logged.delete(index);
-    this.#unapplied.set(index, bytes);
-    if (result !== undefined) this.#forget(index);
+    if (result === undefined) this.#unapplied.set(index, bytes);
+    else this.#bytes -= bytes;
     if (ack !== 'quorum') this.#waitForDisks--;
   }
 
   #forget(index: number): void {
-    this.#bytes -= this.#unapplied.get(index) ?? 0;
+    const bytes = this.#unapplied.get(index);
+    if (bytes === undefined) return;
+    this.#bytes -= bytes;
     this.#unapplied.delete(index);
   }
 

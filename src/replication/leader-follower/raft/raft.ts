@@ -185,7 +185,7 @@ export class Raft {
     this.#advanceCommit();
   }
 
-  /** Entries for a follower that were read from the disk; null where that failed. */
+  /** Entries for a follower that were read from the disk; see `Leadership.fetched`. */
   fetched(peer: NodeId, from: number, segments: readonly Segment[] | 'damaged' | null): void {
     this.#leadership?.fetched(peer, from, segments);
   }
