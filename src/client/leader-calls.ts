@@ -52,11 +52,11 @@ export function leaderWrite(
   const write = checkAck(limits.options, entry, content.ifVersion !== null);
   const partition = partitionOfKey(content.key, entry.partitions);
   return asOperation(scope, partition, limits, (operation, lowestOpen) => ({
-    ...content,
     write,
     operation,
     lowestOpen,
     attempt: 0,
+    ...content,
   }));
 }
 
@@ -96,11 +96,12 @@ export async function* leaderScan<E>(
     const page = await scope.call({ partition, to }, operation, limits, (r) => r as ScanResult);
     // That nothing was found is something that the session has seen, too.
     scope.session?.observeIndex(scope.name, partition, page.index);
-    const entries = page.entries.map((e): ScannedEntry => ({ ...e, lag: page.lag }));
+    const { lag } = page;
+    const entries = page.entries.map((e): ScannedEntry => ({ lag, ...e }));
     return { entries, next: page.next };
   };
   for await (const next of mergePartitions<ScannedEntry>(fetch, merge)) {
-    yield entryOf(next.key, { ...next, explain: null });
+    yield entryOf(next.key, { explain: null, ...next });
   }
 }
 

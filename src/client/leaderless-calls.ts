@@ -64,7 +64,7 @@ export async function leaderlessWrite(
   try {
     return await scope.call(
       to,
-      { ...content, write, operation, lowestOpen, attempt: 0 },
+      { write, operation, lowestOpen, attempt: 0, ...content },
       limits,
       (result) => {
         const put = result as PutResult;
@@ -90,7 +90,7 @@ export async function* leaderlessScan<E>(
   const read = readLevel(entry, options, session?.scanReadsNeeded(entry) ?? 1);
   const fetch = (partition: number, after: string, limit: number): Promise<ScanResult> => {
     const page = { type: 'scan', partition, prefix, after, limit } as const;
-    const operation: ClientOperation = { ...page, read, atLeast: null, maxStalenessMs: 0 };
+    const operation: ClientOperation = { read, atLeast: null, maxStalenessMs: 0, ...page };
     const limits = { options, deadlineMs: scope.deadlineMs(options) };
     return scope.call({ partition, to: 'any' }, operation, limits, (r) => r as ScanResult);
   };
@@ -106,7 +106,7 @@ export async function* leaderlessScan<E>(
     take: async (next: Omit<ScannedEntry, 'lag'>) => {
       if (session?.satisfiedBy(name, next.key, next.context) === false) return readLive(next.key);
       session?.observe(name, next.key, next.context);
-      return entryOf(next.key, { ...next, lag: null, explain: null });
+      return entryOf(next.key, { lag: null, explain: null, ...next });
     },
     read: readLive,
   });

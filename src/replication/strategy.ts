@@ -25,15 +25,16 @@ export type RequestHandle = number;
 /** The operations that reach a replica: all but those the node answers itself. */
 export type ReplicaOperation = Exclude<ClientOperation, { readonly type: 'status' }>;
 
+/** What a request says beside its operation. */
+export interface Asked {
+  readonly request: RequestHandle;
+  /** On the turn's monotonic clock. */
+  readonly deadlineMs: number;
+  readonly explain: boolean;
+}
+
 export type ReplicaEvent =
-  | {
-      readonly type: 'request';
-      readonly request: RequestHandle;
-      readonly operation: ReplicaOperation;
-      /** On the turn's monotonic clock. */
-      readonly deadlineMs: number;
-      readonly explain: boolean;
-    }
+  | (Asked & { readonly type: 'request'; readonly operation: ReplicaOperation })
   /** Nobody waits for the answer any more (the client is gone). */
   | { readonly type: 'cancelled'; readonly request: RequestHandle }
   | { readonly type: 'message'; readonly from: NodeId; readonly message: PeerMessage }

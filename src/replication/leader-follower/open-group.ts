@@ -237,7 +237,7 @@ export class OpenGroup implements ReadHost {
           (operation.read ?? this.#facts.namespace.read) !== 'linearizable'
         )
           throw refilling(this.#facts);
-        return this.#reads.begin({ ...event, operation }, turn, effects);
+        return this.#reads.begin(event, operation, turn, effects);
       case 'put':
       case 'put-all':
       case 'open-session': {
@@ -247,7 +247,7 @@ export class OpenGroup implements ReadHost {
           throw new TrefoilError(turn.writesRefused, `node ${this.#facts.self} takes no writes now`);
         if (leadership.transferring)
           throw new TrefoilError('NoLeader', `${this.#facts.group} is being handed to another leader`);
-        return this.#writes.begin({ ...event, operation }, turn);
+        return this.#writes.begin(event, operation, turn);
       }
       case 'change':
         throw unsupported(operation, this.#facts);

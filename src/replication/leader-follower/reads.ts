@@ -17,7 +17,7 @@ import { afterPrefix, compareKeys } from '../../core/text-order.js';
 import type { GetOperation, ReadLag, ReadLevel, ScanEntry, ScanOperation } from '../../protocol/messages.js';
 import { decodeLeaderContext, encodeLeaderContext } from '../../protocol/leader-context-codec.js';
 import { checkVersioned, decodeCheckedVersioned } from '../../protocol/versioned-record-codec.js';
-import type { Effects, RequestHandle, Turn } from '../strategy.js';
+import type { Asked, Effects, RequestHandle, Turn } from '../strategy.js';
 import { explainRead } from './explain.js';
 import type { GroupFacts } from './group-facts.js';
 import { notLeader } from './refusals.js';
@@ -29,14 +29,8 @@ import { dataPrefix, type StateMachine } from './state-machine.js';
 /** The scans of reads. */
 export const READ = 'read/';
 
-export interface ReadRequest {
-  readonly request: RequestHandle;
+interface Read extends Asked {
   readonly operation: GetOperation | ScanOperation;
-  readonly deadlineMs: number;
-  readonly explain: boolean;
-}
-
-interface Read extends ReadRequest {
   readonly mode: ReadMode;
   /** The state must have applied it. */
   index: number;
@@ -85,13 +79,24 @@ export class Reads {
   }
 
   /** Takes a read. Throws what refuses it. */
-  begin(request: ReadRequest, turn: Turn, effects: Effects): void {
-    const { operation } = request;
+  begin(asked: Asked, operation: Read['operation'], turn: Turn, effects: Effects): void {
+    const { request, deadlineMs, explain } = asked;
     const mode = readMode(operation.read) ?? this.#facts.namespace.read;
     const seen = operation.atLeast === null ? 0 : decodeLeaderContext(operation.atLeast).index;
     // What a leader's log does not hold was acknowledged by `ack: leader` and lost: nobody will ever have it.
     const index = mode === 'linearizable' ? Math.min(seen, this.#host.lastIndex) : seen;
-    const read: Read = { ...request, mode, index, round: 0, how: 'local', clockMs: 0, generation: 0 };
+    const read: Read = {
+      request,
+      operation,
+      deadlineMs,
+      explain,
+      mode,
+      index,
+      round: 0,
+      how: 'local',
+      clockMs: 0,
+      generation: 0,
+    };
     if (mode === 'linearizable') this.#beginLinearizable(read, turn);
     this.#tryServe(read, turn, effects);
   }
