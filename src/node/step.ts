@@ -55,6 +55,8 @@ export class Step implements Turn, Effects {
   readonly outputs: Output[] = [];
   /** Views to be opened once the step is over. */
   readonly views: KeptView[] = [];
+  /** Why the storage could not be read. The step is void then, whatever the replica made of it. */
+  unreadable: TrefoilError | undefined;
   readonly #world: StepWorld;
   readonly #slot: ReplicaSlot;
   #waitsFor = 0;
@@ -82,7 +84,9 @@ export class Step implements Turn, Effects {
       if (batch > this.#waitsFor) this.#waitsFor = batch;
       return value;
     } catch (error) {
-      if (error instanceof TrefoilError && error.code === 'RecordCorrupt') return 'damaged';
+      if (!(error instanceof TrefoilError)) throw error;
+      if (error.code === 'RecordCorrupt') return 'damaged';
+      this.unreadable = error;
       throw error;
     }
   }

@@ -8,7 +8,8 @@
  * concurrently, so the order of events decides everything.
  *
  * When a batch fails, all volatile state is discarded: the outputs that wait are dropped, the replicas are
- * reopened from disk, and until the storage answers again nothing is written and no write acknowledged.
+ * reopened from disk, and until the storage answers again nothing is written and no write acknowledged. Where it cannot even be
+ * read, nothing is stepped until it was opened anew.
  */
 import { TrefoilError, type ErrorCode } from '../core/errors.js';
 import type { HybridClock } from '../core/hlc.js';
@@ -45,9 +46,11 @@ export class UpdateQueue implements StepWorld, ScanWorld {
   #turnWallMs = 0;
   #turnMonotonicMs = 0;
   #drainAsked = false;
-  /** No store to read from, or the node has stopped: nothing is stepped. */
+  /** No store to read from, or the node has stopped: nothing is stepped, and what arrives is dropped. */
   #paused = false;
   #stopped = false;
+  /** The storage failed, and is tried again. */
+  #retrying = false;
   #reopening: Promise<void> = Promise.resolve();
 
   constructor(setup: QueueSetup) {
@@ -88,11 +91,12 @@ export class UpdateQueue implements StepWorld, ScanWorld {
     return this.#inbox.length;
   }
 
-  /** Opens a replica of a group. */
+  /** Opens a replica of a group. Throws `StorageFailed` where the storage cannot be read. */
   add(slot: ReplicaSlot): void {
     this.#slots.set(slot.group, slot);
     if (slot.mints) this.#setup.minter.open(slot.group, slot.durability, this.#storage);
-    this.#open(slot);
+    const unreadable = this.#open(slot);
+    if (unreadable !== undefined) throw unreadable;
   }
 
   /** Hands an event to a replica; dropped and counted where there is no such replica or no room. */
@@ -185,7 +189,7 @@ export class UpdateQueue implements StepWorld, ScanWorld {
 
   /** An event of the queue's own making: unlike those from outside it always finds room. */
   push(slot: ReplicaSlot, event: ReplicaEvent): void {
-    if (this.#stopped) return;
+    if (this.#paused) return;
     this.#inbox.push({ slot, event });
     this.#askDrain();
   }
@@ -232,14 +236,16 @@ export class UpdateQueue implements StepWorld, ScanWorld {
   }
 
   #step(slot: ReplicaSlot, event: ReplicaEvent): void {
-    if (slot.replica === undefined) return;
+    // A step of the same turn may have found that the storage cannot be read.
+    if (slot.replica === undefined || this.#paused) return;
     const step = this.#newStep(slot);
     try {
       slot.replica.step(event, step, step);
     } catch (error) {
-      this.#escaped(slot, event, error);
+      if (step.unreadable === undefined) this.#escaped(slot, event, error);
     }
-    this.#release(slot, step);
+    if (step.unreadable === undefined) this.#release(slot, step);
+    else this.#unreadable(step.unreadable);
   }
 
   /**
@@ -262,13 +268,20 @@ export class UpdateQueue implements StepWorld, ScanWorld {
     } else throw error;
   }
 
-  #open(slot: ReplicaSlot): void {
+  /** Returns why the storage could not be read, where it could not. */
+  #open(slot: ReplicaSlot): TrefoilError | undefined {
     this.#beginTurn();
     const step = this.#newStep(slot);
-    slot.replica = slot.open(step, step);
+    try {
+      slot.replica = slot.open(step, step);
+    } catch (error) {
+      if (step.unreadable === undefined) throw error;
+      return step.unreadable;
+    }
     this.#release(slot, step);
     this.pipeline.flush();
     if (this.#endsAsked.size > 0) this.#askDrain();
+    return undefined;
   }
 
   #newStep(slot: ReplicaSlot): Step {
@@ -309,34 +322,63 @@ export class UpdateQueue implements StepWorld, ScanWorld {
   }
 
   #failed(cause: unknown): void {
-    const error = new TrefoilError('StorageFailed', 'the storage failed while the request was under way', {
-      cause,
-    });
     this.count('batches_failed', 1);
     this.log('error', 'a batch failed; refusing writes until the storage answers', { error: String(cause) });
-    this.readOnly = true;
-    // What the batch was to reserve is not reserved.
+    this.#giveUp(cause);
+  }
+
+  /** A read failed in the middle of a step. The replicas are opened anew, so that those that lead say that they do so no more. */
+  #unreadable(cause: TrefoilError): void {
+    this.count('reads_failed', 1);
+    this.log('error', 'a read failed; refusing everything until the storage answers', {
+      error: String(cause),
+    });
+    this.pipeline.stop();
+    this.#giveUp(cause);
+    this.#paused = true;
+  }
+
+  /** Nothing that was under way is answered for any more. */
+  #giveUp(cause: unknown): void {
+    this.#refuseWrites();
+    // What a batch was to reserve is not reserved.
     this.clockReservation.untilMs = 0;
     this.#inbox = [];
-    this.#setup.outputs.failed(error);
+    this.#setup.outputs.failed(
+      new TrefoilError('StorageFailed', 'the storage failed while the request was under way', { cause }),
+    );
     this.#reopenReplicas();
     this.#retryLater();
   }
 
+  #refuseWrites(): void {
+    this.readOnly = true;
+    this.writesRefused = 'NodeReadOnly';
+  }
+
+  /** Those that cannot be opened now are when the storage was opened anew; until then nothing is stepped. */
   #reopenReplicas(): void {
     this.pipeline = this.#newPipeline();
     this.#endsAsked.clear();
     for (const slot of this.#slots.values()) slot.reset();
-    for (const slot of this.#slots.values()) this.#open(slot);
+    for (const slot of this.#slots.values()) {
+      if (this.#open(slot) !== undefined) this.#paused = true;
+    }
     this.#setup.outputs.flush();
   }
 
   #retryLater(): void {
+    if (this.#retrying) return;
+    this.#retrying = true;
     this.#setup.runtime.timers.after(STORAGE_RETRY_MS, () => {
       if (this.#stopped) return;
       this.#recover().then(
-        () => this.log('info', 'the storage answers again; taking writes'),
+        () => {
+          this.#retrying = false;
+          this.log('info', 'the storage answers again; taking writes');
+        },
         (error: unknown) => {
+          this.#retrying = false;
           this.log('error', 'the storage still fails', { error: String(error) });
           this.#retryLater();
         },
@@ -354,7 +396,6 @@ export class UpdateQueue implements StepWorld, ScanWorld {
     this.#reopening = this.#reopen();
     await this.#reopening;
     if (this.#stopped) return;
-    this.#paused = false;
     this.#beginAnew();
     const next = freshIncarnations(self, runtime.random);
     const batch = this.#storage.batch();
@@ -370,10 +411,14 @@ export class UpdateQueue implements StepWorld, ScanWorld {
     this.#storage = await this.#setup.reopen(this.#storage);
   }
 
-  /** Reopens the replicas on the store as it is now. What they were at is over. */
+  /** Reopens the replicas on the store as it is now. What they were at is over. Throws where it cannot be read. */
   #beginAnew(): void {
     this.#inbox = [];
+    this.#paused = false;
     this.#setup.outputs.failed(new TrefoilError('StorageFailed', 'the storage was opened anew'));
     this.#reopenReplicas();
+    if (!this.#paused) return;
+    this.#refuseWrites();
+    throw new TrefoilError('StorageFailed', 'the storage cannot be read');
   }
 }

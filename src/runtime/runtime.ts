@@ -104,7 +104,10 @@ export interface StorageView {
 
 /** One ordered store. Only one open handle at a time. */
 export interface Storage {
-  /** The value, or undefined. Throws `RecordCorrupt` where the store itself reports damage. The bytes belong to the caller. */
+  /**
+   * The value, or undefined. Throws `RecordCorrupt` where the store itself reports damage, `StorageFailed` where it cannot be read. The bytes
+   * belong to the caller.
+   */
   get(key: string): Uint8Array | undefined;
   batch(): StorageBatch;
   /**

@@ -44,6 +44,7 @@ export class DiskFaults {
   #full = false;
   #capacityBytes = Infinity;
   #failing: { readonly code: ErrorCode; left: number } | undefined;
+  #failingReads = 0;
 
   constructor(name: string, random: SeededRandom) {
     this.#name = name;
@@ -65,6 +66,10 @@ export class DiskFaults {
 
   failWrites(code: ErrorCode, count: number): void {
     this.#failing = { code, left: count };
+  }
+
+  failReads(count: number): void {
+    this.#failingReads = count;
   }
 
   impose(fault: DiskFault): Cancel {
@@ -111,6 +116,13 @@ export class DiskFaults {
     }
     if (bytes <= this.freeBytes(usedBytes)) return undefined;
     return new TrefoilError('StorageFull', `The disk of ${this.#name} is full.`);
+  }
+
+  /** Why a read finds out nothing, not even whether there is something. */
+  readFailure(): TrefoilError | undefined {
+    if (this.#failingReads === 0) return undefined;
+    this.#failingReads--;
+    return new TrefoilError('StorageFailed', `The disk of ${this.#name} failed a read.`);
   }
 
   /** A stored value as the reader gets it: a copy of its own, perhaps not quite. */

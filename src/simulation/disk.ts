@@ -129,6 +129,11 @@ export class SimulatedDisk {
     this.#faults.failWrites(code, count);
   }
 
+  /** The next `count` reads of single keys throw `StorageFailed`; 0 heals. */
+  failReads(count = 1): void {
+    this.#faults.failReads(count);
+  }
+
   /** Leaves this much space; Infinity by default. */
   setFreeBytes(bytes: number): void {
     this.#faults.setCapacity(this.#journal.store.bytes + bytes);
@@ -203,6 +208,8 @@ export class SimulatedDisk {
   }
 
   read(key: string): Uint8Array | undefined {
+    const failure = this.#faults.readFailure();
+    if (failure !== undefined) throw failure;
     if (this.#faults.isDamaged(key)) throw this.#corrupt(key);
     const stored = this.#journal.store.get(key);
     return stored === undefined ? undefined : this.#faults.read(stored);

@@ -78,6 +78,23 @@ describe('a batch that fails', () => {
     }
   });
 
+  it('a store that cannot be read refuses reads too, until it can', async () => {
+    const { cluster, n1 } = await start(6);
+    cluster.world.disk('n1').failReads(1_000);
+    await expect(cluster.settle(n1.get('k'))).rejects.toMatchObject({ code: 'StorageFailed' });
+    await expect(cluster.settle(n1.get('k'))).rejects.toMatchObject({
+      code: 'NodeReadOnly',
+      outcome: 'failed',
+    });
+    const n2 = await RawClient.open(cluster, 'n2');
+    expect((await cluster.settle(n2.get('k'))).values).toEqual(['v']);
+    await cluster.settle(n2.put('k', 'w'));
+    cluster.world.disk('n1').failReads(0);
+    await healed(cluster);
+    await cluster.converge(30_000);
+    expect((await cluster.settle(n1.get('k', { read: 'one' }))).values).toContain('w');
+  });
+
   it('others go on writing, and keep hints for it', async () => {
     const { cluster, n1 } = await start(4);
     await failBatch(cluster, n1, 1_000);

@@ -1,0 +1,78 @@
+/** A store that cannot be read, which is something else than a value that is damaged. */
+import { describe, expect, it } from 'vitest';
+import { STORAGE_RETRY_MS } from '../../src/core/limits.js';
+import { ANSWER, bytes, QueueRig, textOf } from '../support/queue-rig.js';
+
+/** Two replicas, a value of the first, and a read of it that fails in the middle of a step, after which another step is to come. */
+async function withFailedRead(reads: number): Promise<QueueRig> {
+  const rig = await QueueRig.start(2);
+  await rig.turn(0, (_turn, effects) => effects.put('a', bytes('1')));
+  await rig.run(50);
+  rig.log.length = 0;
+  rig.disk.failReads(reads);
+  rig.step(1, (_turn, effects) => effects.reply(1, ANSWER));
+  rig.step(0, (turn, effects) => {
+    effects.reply(2, ANSWER);
+    effects.put('a', bytes('2'));
+    effects.whenTurnEnds();
+    turn.read('b');
+    effects.reply(3, ANSWER);
+  });
+  rig.step(1, (_turn, effects) => effects.reply(4, ANSWER));
+  await rig.run(50);
+  return rig;
+}
+
+describe('a read that fails in a step', () => {
+  it('ends what is under way; nothing of that step leaves or is written, and nothing is stepped after it', async () => {
+    const rig = await withFailedRead(1);
+    expect(rig.log).toEqual(['reply 1', 'failed', '0 open', '1 open', 'outputs', 'outputs']);
+    expect(rig.queue.refusesRequests).toBe('NodeReadOnly');
+    expect(rig.queue.writesRefused).toBe('NodeReadOnly');
+    rig.step(1, (_turn, effects) => effects.reply(5, ANSWER));
+    await rig.run(50);
+    expect(rig.log).not.toContain('reply 5');
+    expect(rig.queue.idle).toBe(true);
+    expect(rig.disk.peek('g/test/0/a')).toEqual(bytes('1'));
+    expect(rig.counters.all()).toMatchObject({ reads_failed: 1 });
+  });
+
+  it('is over when the store was opened anew', async () => {
+    const rig = await withFailedRead(1);
+    await rig.run(STORAGE_RETRY_MS + 100);
+    expect(rig.queue.refusesRequests).toBeNull();
+    let read: string | undefined;
+    await rig.turn(0, (turn, effects) => {
+      read = textOf(turn, 'a');
+      effects.put('c', bytes('3'));
+      effects.reply(6, ANSWER);
+    });
+    await rig.run(50);
+    expect(read).toBe('1');
+    expect(rig.log).toContain('reply 6');
+    expect(rig.log.filter((line) => line === 'failed')).toHaveLength(3);
+  });
+
+  it('keeps everything refused for as long as replicas cannot be opened, with one attempt a second', async () => {
+    const rig = await withFailedRead(1_000);
+    rig.onOpen = (_of, turn) => turn.read('a');
+    await rig.run(10 * STORAGE_RETRY_MS);
+    expect(rig.queue.refusesRequests).toBe('NodeReadOnly');
+    expect(rig.world.logLines.filter(({ message }) => message === 'the storage still fails')).toHaveLength(10);
+    rig.disk.failReads(0);
+    await rig.run(STORAGE_RETRY_MS + 100);
+    expect(rig.queue.refusesRequests).toBeNull();
+  });
+
+  it('where replicas are opened anew for a batch that failed, pauses them too', async () => {
+    const rig = await QueueRig.start(1, (_of, turn) => turn.read('a'));
+    rig.disk.failWrites('StorageFailed');
+    rig.disk.failReads(1);
+    rig.step(0, (_turn, effects) => effects.put('a', bytes('1')));
+    await rig.run(50);
+    expect(rig.queue.refusesRequests).toBe('NodeReadOnly');
+    await rig.run(STORAGE_RETRY_MS + 100);
+    expect(rig.queue.refusesRequests).toBeNull();
+    expect(rig.queue.readOnly).toBe(false);
+  });
+});
