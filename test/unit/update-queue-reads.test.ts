@@ -3,20 +3,28 @@ import { describe, expect, it } from 'vitest';
 import { STORAGE_RETRY_MS } from '../../src/core/limits.js';
 import { ANSWER, bytes, QueueRig, textOf } from '../support/queue-rig.js';
 
-/** Two replicas, a value of the first, and a read of it that fails in the middle of a step, after which another step is to come. */
+/** Two replicas, a value of the first, and a turn of which one step writes it anew and a later one meets a read that fails. */
 async function withFailedRead(reads: number): Promise<QueueRig> {
   const rig = await QueueRig.start(2);
   await rig.turn(0, (_turn, effects) => effects.put('a', bytes('1')));
   await rig.run(50);
+  // On its way to the disk meanwhile, so that what the turn writes waits for it.
+  rig.disk.setTimes({ fsyncMs: [10, 11] });
+  await rig.turn(1, (_turn, effects) => {
+    effects.put('c', bytes('1'));
+    effects.reply(8, ANSWER);
+  });
   rig.log.length = 0;
   rig.disk.failReads(reads);
   rig.step(1, (_turn, effects) => effects.reply(1, ANSWER));
-  rig.step(0, (turn, effects) => {
-    effects.reply(2, ANSWER);
+  rig.step(0, (_turn, effects) => {
     effects.put('a', bytes('2'));
+    effects.reply(2, ANSWER);
+  });
+  rig.step(0, (turn, effects) => {
+    effects.reply(3, ANSWER);
     effects.whenTurnEnds();
     turn.read('b');
-    effects.reply(3, ANSWER);
   });
   rig.step(1, (_turn, effects) => effects.reply(4, ANSWER));
   await rig.run(50);
@@ -58,10 +66,26 @@ describe('a read that fails in a step', () => {
     rig.onOpen = (_of, turn) => turn.read('a');
     await rig.run(10 * STORAGE_RETRY_MS);
     expect(rig.queue.refusesRequests).toBe('NodeReadOnly');
-    expect(rig.world.logLines.filter(({ message }) => message === 'the storage still fails')).toHaveLength(10);
+    expect(rig.world.logLines.filter(({ message }) => message === 'the storage still fails')).toHaveLength(
+      10,
+    );
     rig.disk.failReads(0);
     await rig.run(STORAGE_RETRY_MS + 100);
     expect(rig.queue.refusesRequests).toBeNull();
+  });
+
+  it('while the store is tried already does not have it tried twice', async () => {
+    const rig = await withFailedRead(1);
+    rig.disk.setTimes({ fsyncMs: [500, 501] });
+    await rig.run(STORAGE_RETRY_MS + 100);
+    expect(rig.queue.readOnly).toBe(true);
+    rig.disk.failReads(1);
+    await rig.turn(0, (turn) => turn.read('b'));
+    await rig.run(5 * STORAGE_RETRY_MS);
+    expect(rig.counters.all()).toMatchObject({ reads_failed: 2 });
+    expect(
+      rig.world.logLines.filter(({ message }) => message.startsWith('the storage answers')),
+    ).toHaveLength(1);
   });
 
   it('where replicas are opened anew for a batch that failed, pauses them too', async () => {
