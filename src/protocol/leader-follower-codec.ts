@@ -146,14 +146,15 @@ export const LEADER_FOLLOWER_TYPES: WireTable<LeaderFollowerMessage> = {
   },
   'join-answer': {
     code: 43,
-    length: 5,
-    toWire: (code, m) => [code, m.asked, m.life, wordCode(JOIN_STATES, m.state), m.formed],
+    length: 6,
+    toWire: (code, m) => [code, m.asked, m.life, wordCode(JOIN_STATES, m.state), m.formed, m.commit],
     fromWire: (f) => ({
       type: 'join-answer',
       asked: countTo(LIFE_MAX, f[1], 'asked'),
       life: life(f[2]),
       state: word(JOIN_STATES, f[3], 'state'),
       formed: list(nodeLife, f[4], 'formed'),
+      commit: count(f[5], 'commit'),
     }),
   },
   admit: {

@@ -125,6 +125,8 @@ export interface JoinAnswer {
   readonly state: 'fresh' | 'joining' | 'member';
   /** The lives of all replicas when the group was formed; empty where the sender does not know. */
   readonly formed: readonly (readonly [node: NodeId, life: number])[];
+  /** A member's: what is committed up to here is on its disk. */
+  readonly commit: number;
 }
 
 /** From the leader: you hold all that the group had committed when it learned of your new life; vote and count again. */

@@ -48,7 +48,7 @@ describe('a joining replica', () => {
 
 describe('a group that is being formed', () => {
   const facts = { self: n(1), peers: [n(2), n(3)] } as unknown as GroupFacts;
-  const fresh = { type: 'join-answer', asked: 1, state: 'fresh', formed: [] } as const;
+  const fresh = { type: 'join-answer', asked: 1, state: 'fresh', formed: [], commit: 0 } as const;
 
   it('is formed by replicas that are all fresh and have nothing', () => {
     const joining = new Joining(facts, 1, () => false);
@@ -61,8 +61,8 @@ describe('a group that is being formed', () => {
     joining.answered(n(2), { ...fresh, life: 2 });
     expect(joining.answered(n(3), { ...fresh, life: 3 })).toBeUndefined();
     const hard = { term: 3, votedFor: null, standing: 'fresh', life: 1, store: 's', formed: [] } as const;
-    const states = [true, false].map(
-      (isFed) => joinAnswer(hard, { type: 'join-query', life: 9 }, isFed).state,
+    const states = [1, 0].map(
+      (last) => joinAnswer(hard, { type: 'join-query', life: 9 }, { last, commit: 0 }).state,
     );
     expect(states).toEqual(['joining', 'fresh']);
   });

@@ -51,6 +51,24 @@ describe('a value that has rotted on a follower', () => {
     await cluster.converge(20_000);
   });
 
+  it('stays while another replica, which is there, does not hold all that is committed', async () => {
+    const { cluster, rotten, other } = await withRot(4);
+    // Little enough to take no entries, and room for what a node writes of its own.
+    cluster.world.disk(other).setFreeBytes(1024 * 1024);
+    await cluster.simulation.runFor(2_000);
+    const db = await cluster.connect('c2');
+    for (let i = 0; i < 5; i++) await cluster.settle(db.namespace('default').put(`more-${String(i)}`, i));
+    await cluster.stop(rotten);
+    await cluster.settle(cluster.restart(rotten));
+    await cluster.simulation.runFor(10_000);
+    expect(cluster.counter(rotten, 'values_rotten')).toBe(1);
+    expect(cluster.counter(rotten, 'lives_ended')).toBe(0);
+    expect(standing(cluster, rotten)).toBe('member');
+    cluster.world.disk(other).setFreeBytes(Infinity);
+    await cluster.converge(20_000);
+    expect(cluster.counter(rotten, 'lives_ended')).toBe(1);
+  });
+
   it('on both followers at once is mended on one after the other', async () => {
     const { cluster, rotten, other } = await withRot(3);
     const disk = cluster.world.disk(other);

@@ -378,6 +378,7 @@ export const leaderFollowerMessages: ByType<LeaderFollowerMessage> = {
     life: index,
     state: fc.constantFrom('fresh', 'joining', 'member'),
     formed: fc.array(fc.tuple(node, index), { maxLength: 5 }),
+    commit: count,
   }),
   admit: fc.record({ type: fc.constant('admit'), term, life: index, index: count }),
 };

@@ -3,6 +3,7 @@ import { hlcFromWallMs } from '../../src/core/hlc.js';
 import { encodeVersioned } from '../../src/protocol/versioned-record-codec.js';
 import type { GroupFacts } from '../../src/replication/leader-follower/group-facts.js';
 import type { Scanned } from '../../src/replication/leader-follower/opening.js';
+import type { Raft } from '../../src/replication/leader-follower/raft/raft.js';
 import { Scrub, SCRUB } from '../../src/replication/leader-follower/scrub.js';
 import { SnapshotReceiver } from '../../src/replication/leader-follower/snapshot-receiver.js';
 import { StateMachine } from '../../src/replication/leader-follower/state-machine.js';
@@ -66,6 +67,37 @@ describe('the search for values that have rotted', () => {
     expect(made.count).not.toHaveBeenCalled();
     scrub.scanned(rotten, 0, made as unknown as Effects);
     expect(made.count).toHaveBeenCalledWith('values_rotten');
+  });
+});
+
+describe('a leader with a value that has rotted', () => {
+  it('hands over to one of those that have most, whichever, and to none that does not count or while one is away', () => {
+    const scrub = new Scrub({ ...FACTS, peers: ['n2', 'n3', 'n4', 'n5'] } as unknown as GroupFacts);
+    const made = effects() as unknown as Effects;
+    scrub.found('a value', made);
+    const heirs: string[] = [];
+    const raft = {
+      leader: 'n1',
+      leadership: {
+        followers: [
+          { node: 'n2', counts: true, match: 9 },
+          { node: 'n3', counts: true, match: 8 },
+          { node: 'n4', counts: true, match: 9 },
+          { node: 'n5', counts: false, match: 10 },
+        ],
+      },
+      transfer: (to: string) => heirs.push(to),
+    } as unknown as Raft;
+    for (const at of [0, 1]) {
+      for (const reachable of [true, false]) {
+        const now = {
+          reachable: (peer: string) => reachable || peer !== 'n3',
+          random: { integer: () => at },
+        };
+        expect(scrub.go(0, raft, now as unknown as Turn, made)).toBeNull();
+      }
+    }
+    expect(heirs).toEqual(['n2', 'n4']);
   });
 });
 

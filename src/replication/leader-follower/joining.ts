@@ -74,9 +74,15 @@ export class Joining {
   }
 }
 
-/** `isFed`: it has entries. One that is fresh and has some is part of a group that was formed, and no group is formed with it. */
-export function joinAnswer(hard: StoredHardState, { life: asked }: JoinQuery, isFed: boolean): JoinAnswer {
-  const { life, standing, formed } = hard;
-  const state = standing === 'fresh' && isFed ? 'joining' : standing;
-  return { type: 'join-answer', asked, life, state, formed };
+/**
+ * What a replica whose log ends at `last` says. One that is fresh and has entries is part of a group that was formed, and no group is
+ * formed with it.
+ */
+export function joinAnswer(
+  { life, standing, formed }: StoredHardState,
+  { life: asked }: JoinQuery,
+  { last, commit }: { readonly last: number; readonly commit: number },
+): JoinAnswer {
+  const state = standing === 'fresh' && last > 0 ? 'joining' : standing;
+  return { type: 'join-answer', asked, life, state, formed, commit };
 }

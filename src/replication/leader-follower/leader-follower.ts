@@ -143,7 +143,7 @@ class LeaderFollowerReplica implements Replica {
         if (turn.reachable(peer)) effects.send(peer, { type: 'wake', term: hard.term });
     } else if (event.type === 'message' && event.message.type === 'join-query') {
       effects.waitFor(put);
-      effects.send(event.from, joinAnswer(hard, event.message, false));
+      effects.send(event.from, joinAnswer(hard, event.message, { last: 0, commit: 0 }));
     } else if (event.type === 'message' && isOfLeader(event.message, hard.term)) {
       this.#distrusting = undefined;
       effects.cancelTimer(CALL);

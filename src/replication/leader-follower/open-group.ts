@@ -96,7 +96,7 @@ export class OpenGroup implements ReadHost {
       ended: (peer, index, nowMs) => this.#raft.snapshotEnded(peer, index, nowMs),
       damaged: (what, effects) => this.damaged(what, effects),
     });
-    if (hard.standing === 'fresh') this.#joining = new Joining(facts, hard.life, () => this.#isFed);
+    if (hard.standing === 'fresh') this.#joining = new Joining(facts, hard.life, () => log.last.index > 0);
     if (this.#joining !== undefined) this.#joined(this.#joining.ask(turn, effects), effects);
     this.#cleaner.begin([state.generation], effects);
     this.#scrub.begin(effects);
@@ -379,14 +379,10 @@ export class OpenGroup implements ReadHost {
     this.#answerPiece(from, { snapshot, status: 'installed', received }, effects);
   }
 
-  get #isFed(): boolean {
-    return this.#log.last.index > 0;
-  }
-
   /** One that has found its memory damaged, as this one has, may have to wait until this one is whole again. */
   #answerQuery(from: NodeId, message: JoinQuery, effects: Effects): void {
     const { hard } = this.#durable;
-    const answer = joinAnswer(hard, message, this.#isFed);
+    const answer = joinAnswer(hard, message, { last: this.lastIndex, commit: this.#raft.commit });
     const waits = this.#scrub.goesBefore(from);
     this.#durable.sendDurably(from, waits ? { ...answer, state: 'joining' } : answer, effects);
   }

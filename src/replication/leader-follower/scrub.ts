@@ -4,7 +4,7 @@
  *
  * What it finds is only a finding. A replica whose memory is damaged begins a new life and is refilled, which is safe only while others have all of it:
  * it waits for that, and meanwhile the damaged value is refused and every other one is served. One at a time: it asks all others whether
- * they are members, and of two that ask each other the first in the map's order goes first.
+ * they are members and hold what it knows to be committed, and of two that ask each other the first in the map's order goes first.
  */
 import { SCAN_PAGE_ENTRIES_MAX } from '../../core/limits.js';
 import { checkVersioned } from '../../protocol/versioned-record-codec.js';
@@ -28,8 +28,8 @@ export class Scrub {
   #after = '';
   /** The first damaged value that was found; null for none. */
   #found: string | null = null;
-  /** The question whether the others are members, by its number, and who has said so. */
-  #asking: { readonly number: number; readonly members: Set<NodeId> } | undefined;
+  /** The question whether the others are members that hold all up to `commit`, by its number, and who has said so. */
+  #asking: { readonly number: number; readonly commit: number; readonly holders: Set<NodeId> } | undefined;
 
   constructor(facts: GroupFacts) {
     this.#facts = facts;
@@ -52,8 +52,8 @@ export class Scrub {
     const refillable = peers.length > 1 && peers.every((peer) => turn.reachable(peer));
     const { leader, leadership } = raft;
     if (refillable && leadership === undefined && leader !== null) {
-      if (this.#asking?.members.size === peers.length) return true;
-      this.#ask(turn, effects);
+      if (this.#asking?.holders.size === peers.length) return true;
+      this.#ask(raft.commit, turn, effects);
       return false;
     }
     this.#asking = undefined;
@@ -67,16 +67,16 @@ export class Scrub {
     return false;
   }
 
-  #ask(turn: Turn, effects: Effects): void {
+  #ask(commit: number, turn: Turn, effects: Effects): void {
     const number = turn.random.integer(NUMBER_BOUND);
-    this.#asking = { number, members: new Set() };
+    this.#asking = { number, commit, holders: new Set() };
     for (const peer of this.#facts.peers) effects.send(peer, { type: 'join-query', life: number });
     this.begin(effects);
   }
 
-  answered(from: NodeId, { asked, state }: JoinAnswer): void {
+  answered(from: NodeId, { asked, state, commit }: JoinAnswer): void {
     if (this.#asking?.number !== asked) return;
-    if (state === 'member') this.#asking.members.add(from);
+    if (state === 'member' && commit >= this.#asking.commit) this.#asking.holders.add(from);
     else this.#asking = undefined;
   }
 
