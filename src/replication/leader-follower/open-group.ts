@@ -212,6 +212,7 @@ export class OpenGroup implements ReadHost {
       logBytes: this.#log.bytes,
       lagEntries: matches.length === 0 ? 0 : this.#log.last.index - Math.min(...matches),
       openWrites: this.#writes.size,
+      openWriteBytes: this.#writes.bytes,
       openReads: this.#reads.size,
       sessions: this.#state.sessions,
       snapshotsSending: this.#sender.size,

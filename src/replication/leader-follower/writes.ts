@@ -75,6 +75,11 @@ export class Writes {
     return this.#queued.length + this.#logged.size;
   }
 
+  /** What they take together with those that were answered and are not applied. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   get hasQueued(): boolean {
     return this.#queued.length > 0;
   }
