@@ -199,7 +199,10 @@ export function traceScene(
   return { ...scene, keys: keys.names };
 }
 
-/** Clients first, then the nodes, so that requests run to the right. */
+/** As many as leave room for the nodes on a screen. */
+const CLIENTS_BESIDE_MAX = 8;
+
+/** Clients first, then the nodes, so that requests run to the right; of many clients half stand on the other side. */
 function columnsOf(
   trace: Trace,
   history: readonly HistoryEvent[],
@@ -211,9 +214,12 @@ function columnsOf(
   const met = trace.messages.flatMap(({ from, to }) => [from, to]);
   const known = new Set(nodes);
   const others = [...named, ...met, ...trace.processes.map(({ name }) => name)].filter((n) => !known.has(n));
+  const left = [...new Set([...planned, ...others])];
+  const right = left.length > CLIENTS_BESIDE_MAX ? left.splice(Math.ceil(left.length / 2)) : [];
   return [
-    ...[...new Set([...planned, ...others])].map((name) => ({ name, is: 'client' as const })),
+    ...left.map((name) => ({ name, is: 'client' as const })),
     ...nodes.map((name) => ({ name, is: 'node' as const })),
+    ...right.map((name) => ({ name, is: 'client' as const })),
   ];
 }
 

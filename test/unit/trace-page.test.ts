@@ -116,6 +116,14 @@ describe('the scene of a trace', () => {
     ]);
   });
 
+  it('has the nodes between two halves of many clients', () => {
+    const { columns } = traceScene(run(), TRACE, ['n1', 'n2'], 9, {});
+    const names = ['c0', 'c1', 'c2', 'c3', 'c4', 'n1', 'n2', 'c5', 'c6', 'c7', 'c8'];
+    expect(columns.map(({ name, is }) => [name, is])).toEqual(
+      names.map((name) => [name, name.startsWith('n') ? 'node' : 'client']),
+    );
+  });
+
   it('counts times from the start of the fault phase, and ends an unknown operation when its client gave up', () => {
     const { operations, messages, faults, beginMs, endMs } = scene();
     expect(operations.map(({ invokedMs, endedMs, outcome }) => [invokedMs, endedMs, outcome])).toEqual([
