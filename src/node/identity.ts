@@ -90,7 +90,7 @@ export async function takePossession(
   batch.put(OWNER, encodeMeta({ cluster: map.cluster, node: self } satisfies Owner));
   batch.put(MAP, encodeMeta(map));
   batch.put(...incarnationsEntry(incarnations, storage));
-  batch.put(LIVES, encodeMeta({ ...lives, store: storage.identity } satisfies StoredLives));
+  batch.put(...livesEntry(lives, storage));
   batch.delete(CLEAN);
   for (const key of counters) batch.delete(key);
   // Without its floor the clock may repeat timestamps, if it was also set back: they order writes, dots name them.
@@ -139,6 +139,15 @@ function checkOwner(storage: Storage, self: NodeId, map: ClusterMap): ClusterMap
   return stored;
 }
 
+/** Begins new lives in a store that was found, while running, to have lost what it held. Rejects with `StorageFailed`. */
+export async function beginLives(storage: Storage, random: Random): Promise<Lives> {
+  const lives = freshLives(random);
+  const batch = storage.batch();
+  batch.put(...livesEntry(lives, storage));
+  await batch.write({ sync: true });
+  return lives;
+}
+
 /** Marks the run as cleanly stopped. The last write of a run. */
 export async function markClean(storage: Storage): Promise<void> {
   const batch = storage.batch();
@@ -176,6 +185,15 @@ function continuedIncarnations(
   return { sync: incarnationId(last.sync), buffered: clean ? incarnationId(last.buffered) : fresh.buffered };
 }
 
+function freshLives(random: Random): Lives {
+  return { sync: random.text(8), buffered: random.text(8), changedAt: {} };
+}
+
+function livesEntry(lives: Lives, storage: Storage): readonly [string, Uint8Array] {
+  const stored: StoredLives = { store: storage.identity, ...lives };
+  return [LIVES, encodeMeta(stored)];
+}
+
 /** A store that was new, restored or pointed out by the operator has lost what it held; an unclean stop may lose buffered writes. */
 function continuedLives(
   storage: Storage,
@@ -183,7 +201,7 @@ function continuedLives(
   random: Random,
   anew: boolean,
 ): Lives {
-  const fresh: Lives = { sync: random.text(8), buffered: random.text(8), changedAt: {} };
+  const fresh = freshLives(random);
   if (anew || last === undefined || last === 'damaged' || last.store !== storage.identity) return fresh;
   const clean = readMeta<boolean>(storage, CLEAN) === true;
   const { sync, buffered, changedAt } = last;

@@ -30,6 +30,11 @@ export class KeptView {
     else run(this.#view);
   }
 
+  /** Whether this is the view, and open. */
+  is(view: StorageView): boolean {
+    return this.#view === view;
+  }
+
   /** Scans that are under way are still answered. */
   close(): void {
     // Closing gives back resources; whoever could not be given them back to is closed itself.
@@ -61,6 +66,11 @@ export class KeptViews {
     const view = this.#views.get(name);
     if (view === undefined) run(undefined);
     else view.whenOpen(run);
+  }
+
+  /** Whether this view is still the one of that name. */
+  holds(name: string, view: StorageView): boolean {
+    return this.#views.get(name)?.is(view) === true;
   }
 
   close(name: string): void {

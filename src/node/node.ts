@@ -14,7 +14,7 @@ import { leaderless } from '../replication/leaderless/leaderless.js';
 import type { ReplicaPace, ReplicaSetup, StrategyDefinition } from '../replication/strategy.js';
 import type { Address, Listener, NodeRuntime, Storage } from '../runtime/runtime.js';
 import { Counters } from './counters.js';
-import { markClean, storeOf, takePossession, type Lives } from './identity.js';
+import { beginLives, markClean, storeOf, takePossession, type Lives } from './identity.js';
 import type { Link } from './link.js';
 import { Minter } from './minter.js';
 import type { NodeStatus } from './node-status.js';
@@ -113,7 +113,9 @@ class TrefoilNode implements RunningNode {
   readonly #peers: PeerLinks;
   readonly #server: Server;
   readonly #standIns: readonly Placement[];
-  readonly #lives: Lives;
+  #lives: Lives;
+  /** Of the store in which these lives began. */
+  #store: string;
   readonly #pace: Partial<ReplicaPace>;
   readonly #startedMs: number;
   #listener: Listener | undefined;
@@ -128,6 +130,7 @@ class TrefoilNode implements RunningNode {
     this.#minter = state.minter;
     this.#standIns = state.standIns;
     this.#lives = state.lives;
+    this.#store = state.storage.identity;
     this.#pace = options.pace ?? {};
     this.#startedMs = runtime.clock.monotonicMs();
     for (const entry of state.damaged) {
@@ -142,10 +145,7 @@ class TrefoilNode implements RunningNode {
       self,
       runtime,
       storage: state.storage,
-      reopen: async (failed) => {
-        await failed.close();
-        return runtime.openStorage(dataDir);
-      },
+      reopen: (failed) => this.#reopenStorage(failed, dataDir),
       clock: state.clock,
       minter: state.minter,
       counters: this.#counters,
@@ -224,41 +224,59 @@ class TrefoilNode implements RunningNode {
 
   #openReplicas(): void {
     for (const placement of replicaPlacements(this.#map, this.id)) {
-      const { strategy, setup, durability } = this.#placed(placement);
+      const { strategy, namespace } = this.#placed(placement);
       this.#queue.add(
-        new ReplicaSlot(setup.group, durability, (turn, effects) => strategy.open(setup, turn, effects)),
+        new ReplicaSlot(placement.group, namespace.durability, (turn, effects) =>
+          strategy.open(this.#setupOf(placement, namespace), turn, effects),
+        ),
       );
     }
     for (const placement of this.#standIns) {
-      const { strategy, setup, durability } = this.#placed(placement);
+      const { strategy, namespace } = this.#placed(placement);
       const open = strategy.openStandIn;
       if (open === undefined) continue;
       this.#queue.add(
-        new ReplicaSlot(setup.group, durability, (turn, effects) => open(setup, turn, effects), false),
+        new ReplicaSlot(
+          placement.group,
+          namespace.durability,
+          (turn, effects) => open(this.#setupOf(placement, namespace), turn, effects),
+          false,
+        ),
       );
     }
   }
 
   #placed(placement: Placement): {
     readonly strategy: StrategyDefinition;
-    readonly setup: ReplicaSetup;
-    readonly durability: NamespaceEntry['durability'];
+    readonly namespace: NamespaceEntry;
   } {
     const namespace = this.#map.namespaces[placement.namespaceIndex] as NamespaceEntry;
     const strategy = STRATEGIES[namespace.strategy];
     if (strategy === undefined)
       throw new TrefoilError('ConfigInvalid', `there is no strategy ${namespace.strategy}`);
-    return {
-      strategy,
-      setup: {
-        ...placement,
-        self: this.id,
-        map: this.#map,
-        store: storeOf(this.#lives, namespace),
-        pace: this.#pace,
-      },
-      durability: namespace.durability,
-    };
+    return { strategy, namespace };
+  }
+
+  /** Made anew for every opening: the store may be another one by then. */
+  #setupOf(placement: Placement, namespace: NamespaceEntry): ReplicaSetup {
+    const store = storeOf(this.#lives, namespace);
+    return { ...placement, self: this.id, map: this.#map, store, pace: this.#pace };
+  }
+
+  /** A store that lost writes that had been durable, as it was opened anew, is another one: what replicas knew in it began in an earlier life. */
+  async #reopenStorage(failed: Storage, dataDir: string): Promise<Storage> {
+    await failed.close();
+    const storage = await this.#runtime.openStorage(dataDir);
+    if (storage.identity === this.#store) return storage;
+    try {
+      this.#lives = await beginLives(storage, this.#runtime.random);
+    } catch (error) {
+      await storage.close();
+      throw error;
+    }
+    this.#store = storage.identity;
+    this.#runtime.log.write('error', 'the store has lost what was written; its replicas are refilled');
+    return storage;
   }
 
   #flush(): void {

@@ -5,6 +5,7 @@
  * than that: the open batch goes on gathering until it leaves. A view must not, or what a replica knows of itself when it asks (an applied
  * index, say) would not be what the view holds; so the step that opens one seals the batch behind it.
  */
+import { TrefoilError } from '../core/errors.js';
 import { SCAN_PAGE_BYTES_MAX } from '../core/limits.js';
 import type { ReplicaEvent } from '../replication/strategy.js';
 import type { Storage, StorageEntry, StorageRange, StorageView } from '../runtime/runtime.js';
@@ -17,6 +18,8 @@ export interface ScanWorld {
   readonly pipeline: WritePipeline;
   readonly storage: Storage;
   push(slot: ReplicaSlot, event: ReplicaEvent): void;
+  /** The storage cannot be read, which is something else than a value that it finds damaged. */
+  unreadable(error: unknown): void;
 }
 
 export interface ScanRequest {
@@ -32,19 +35,27 @@ export function scan(world: ScanWorld, slot: ReplicaSlot, request: ScanRequest):
   const answer = (entries: readonly StorageEntry[] | undefined): void => {
     if (slot.endScan(request.scan, ticket)) world.push(slot, scanned(slot, request, entries));
   };
-  const readFrom = (source: Storage | StorageView): void => {
+  const readFrom = (source: Storage | StorageView, isGone: () => boolean): void => {
     source
       .scan(slot.storedRange(request.range), request.limit, SCAN_PAGE_BYTES_MAX)
-      .then(answer, () => answer(undefined));
+      .then(answer, (error: unknown) => {
+        if (isDamage(error) || isGone()) answer(undefined);
+        else if (slot.endScan(request.scan, ticket)) world.unreadable(error);
+      });
   };
   const { pipeline } = world;
-  if (request.view === undefined) pipeline.after(pipeline.newest, () => readFrom(world.storage));
+  const { view: name } = request;
+  if (name === undefined) pipeline.after(pipeline.newest, () => readFrom(world.storage, () => false));
   else {
-    slot.views.whenOpen(request.view, (view) => {
+    slot.views.whenOpen(name, (view) => {
       if (view === undefined) answer(undefined);
-      else readFrom(view);
+      else readFrom(view, () => !slot.views.holds(name, view));
     });
   }
+}
+
+function isDamage(error: unknown): boolean {
+  return error instanceof TrefoilError && error.code === 'RecordCorrupt';
 }
 
 /** The step is over that asked for these views: they keep what it and those before it have written, and nothing later. */

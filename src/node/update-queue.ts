@@ -245,7 +245,7 @@ export class UpdateQueue implements StepWorld, ScanWorld {
       if (step.unreadable === undefined) this.#escaped(slot, event, error);
     }
     if (step.unreadable === undefined) this.#release(slot, step);
-    else this.#unreadable(step.unreadable);
+    else this.unreadable(step.unreadable);
   }
 
   /**
@@ -327,8 +327,9 @@ export class UpdateQueue implements StepWorld, ScanWorld {
     this.#giveUp(cause);
   }
 
-  /** A read failed in the middle of a step. The replicas are opened anew, so that those that lead say that they do so no more. */
-  #unreadable(cause: TrefoilError): void {
+  /** A read failed, or a step did because of one. The replicas are opened anew, so that those that lead say that they do so no more. */
+  unreadable(cause: unknown): void {
+    if (this.#paused) return;
     this.count('reads_failed', 1);
     this.log('error', 'a read failed; refusing everything until the storage answers', {
       error: String(cause),

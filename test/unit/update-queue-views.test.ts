@@ -1,5 +1,6 @@
 /** Views in the update queue: of which moment they are, what scans of them find, and when they end. */
 import { describe, expect, it } from 'vitest';
+import { TrefoilError } from '../../src/core/errors.js';
 import { LAZY_WRITES_MS_MAX, STORAGE_RETRY_MS } from '../../src/core/limits.js';
 import type { ReplicaEvent } from '../../src/replication/strategy.js';
 import type { Storage } from '../../src/runtime/runtime.js';
@@ -230,5 +231,25 @@ describe('a view', () => {
     await rig.turn(0, (_turn, effects) => effects.scan('after', ALL, 10, 'v'));
     await rig.run(50);
     expect(scans.slice(1)).toEqual(['failed: ', 'after: damaged']);
+  });
+
+  it.each([
+    ['that was closed meanwhile finds nothing', true, ['s: damaged'], 0],
+    ['that is still open tells that the storage cannot be read', false, [], 1],
+  ])('whose scan fails, of a view %s', async (_name, closed, found, failures) => {
+    const { rig, scans } = await start();
+    let fail: (error: Error) => void = () => undefined;
+    rig.storage.view = () => ({
+      scan: () => new Promise((_resolve, reject) => (fail = reject)),
+      close: () => Promise.resolve(),
+    });
+    await rig.turn(0, (_turn, effects) => effects.openView('v'));
+    await rig.turn(0, (_turn, effects) => effects.scan('s', ALL, 10, 'v'));
+    await rig.run(10);
+    if (closed) await rig.turn(0, (_turn, effects) => effects.closeView('v'));
+    fail(new TrefoilError('StorageFailed', 'the view is closed'));
+    await rig.run(10);
+    expect(scans).toEqual(found);
+    expect(rig.counters.all()['reads_failed'] ?? 0).toBe(failures);
   });
 });
