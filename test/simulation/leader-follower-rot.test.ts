@@ -82,3 +82,57 @@ describe('a value that has rotted on a follower', () => {
     expect([rotten, other].map((name) => cluster.counter(name, 'lives_ended'))).toEqual([1, 1]);
   });
 });
+
+describe('a value that has rotted on an only replica', () => {
+  it('is refused, also to writes that depend on it, until it is written anew; all others are served, after a restart too', async () => {
+    const cluster = await SimCluster.start({
+      seed: 2,
+      nodes: ['n1'],
+      namespaces: '\n  - { name: default, strategy: leader-follower, partitions: 1, replicas: 1 }\n',
+    });
+    const db = await cluster.connect('c1', { timeoutMs: 2_000 });
+    const ns = db.namespace<string>('default');
+    for (let i = 0; i < 5; i++) await cluster.settle(ns.put(`k${String(i)}`, 'x'));
+    await cluster.simulation.runFor(3_000);
+    const disk = cluster.world.disk('n1');
+    const rotten = disk.keys({ gte: `${PLACE}d/`, lt: `${PLACE}d0` }).find((key) => key.endsWith('/k3'));
+    disk.flipByte(rotten as string);
+    for (let restarts = 0; restarts < 2; restarts++) {
+      await expect(cluster.settle(ns.put('k3', 'y', { ifVersion: 1 }))).rejects.toThrow('damaged');
+      await expect(cluster.settle(ns.get('k3'))).rejects.toThrow('damaged');
+      expect((await cluster.settle(ns.get('k4'))).value).toBe('x');
+      await cluster.settle(ns.put('k4', 'x'));
+      await cluster.stop('n1');
+      await cluster.settle(cluster.restart('n1'));
+    }
+    await cluster.settle(ns.put('k3', 'z'));
+    expect((await cluster.settle(ns.get('k3'))).value).toBe('z');
+    expect(standing(cluster, 'n1')).toBe('member');
+  });
+
+  it('in its log makes it wait with all that it has, and go on once that was mended', async () => {
+    const cluster = await SimCluster.start({
+      seed: 3,
+      nodes: ['n1'],
+      namespaces: '\n  - { name: default, strategy: leader-follower, partitions: 1, replicas: 1 }\n',
+    });
+    const db = await cluster.connect('c1', { timeoutMs: 2_000 });
+    const ns = db.namespace<string>('default');
+    await cluster.settle(ns.put('k', 'x'));
+    const disk = cluster.world.disk('n1');
+    const [segment] = disk.keys({ gte: `${PLACE}l/`, lt: `${PLACE}l0` });
+    const byte = (): number | undefined => disk.peek(segment as string)?.[9];
+    const sound = byte();
+    const restartWith = async (isWanted: () => boolean): Promise<void> => {
+      await cluster.stop('n1');
+      while (!isWanted()) disk.flipByte(segment as string, 9);
+      await cluster.settle(cluster.restart('n1'));
+      await cluster.simulation.runFor(3_000);
+    };
+    await restartWith(() => byte() !== sound);
+    expect(standing(cluster, 'n1')).toBe('joining');
+    await expect(cluster.settle(ns.get('k'))).rejects.toThrow();
+    await restartWith(() => byte() === sound);
+    expect((await cluster.settle(ns.get('k'))).value).toBe('x');
+  });
+});

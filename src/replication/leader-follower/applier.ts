@@ -44,7 +44,7 @@ export class Applier {
           if (entry.index <= state.appliedIndex) continue;
           if (entry.index > commit) return 'all';
           const result = state.apply(entry, turn, effects);
-          if (result.type === 'damaged') return 'damaged';
+          if (state.damaged) return 'damaged';
           this.#note(entry);
           done(entry, result);
         }

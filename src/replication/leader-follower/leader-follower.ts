@@ -67,7 +67,7 @@ class LeaderFollowerReplica implements Replica {
     if (turn.writesRefused === 'NodeReadOnly') return this.#resign(effects);
     const { hard, trusted, changed } = startingState(this.#facts, turn);
     if (!trusted) return this.#distrust(hard, effects);
-    this.#opening = new Opening(hard, false);
+    this.#opening = new Opening(hard, { wipe: false, alone: this.#facts.peers.length === 0 });
     this.#opened(this.#opening.begin(changed, turn, effects), turn, effects);
   }
 
@@ -147,7 +147,7 @@ class LeaderFollowerReplica implements Replica {
     } else if (event.type === 'message' && isOfLeader(event.message, hard.term)) {
       this.#distrusting = undefined;
       effects.cancelTimer(CALL);
-      this.#opening = new Opening(hard, true);
+      this.#opening = new Opening(hard, { wipe: true, alone: false });
       this.#opened(this.#opening.begin(false, turn, effects), turn, effects);
     } else {
       this.#refuse(event, 'NoLeader', effects);

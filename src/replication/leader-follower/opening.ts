@@ -61,10 +61,12 @@ export function startingState(
     const hard = newLife(facts, turn, { term: 0, votedFor: null, standing: 'joining' });
     return { hard, trusted: false, changed: true };
   }
+  // Nobody else can contradict an only replica, nor refill it: a restored backup of it is the state there is, and what was damaged may be mended.
+  if (facts.peers.length === 0) {
+    const standing = found.standing === 'joining' ? 'member' : found.standing;
+    return { hard: { ...found, standing, store: facts.store }, trusted: true, changed: true };
+  }
   if (found.store === facts.store) return { hard: found, trusted: true, changed: false };
-  // Nobody else can contradict an only replica: a restored backup of it is the state there is.
-  if (facts.peers.length === 0)
-    return { hard: { ...found, store: facts.store }, trusted: true, changed: true };
   return { hard: endedLife(facts, turn, found), trusted: false, changed: true };
 }
 
@@ -95,13 +97,16 @@ function readHardState(turn: Turn): StoredHardState | undefined | 'damaged' {
 
 export class Opening {
   readonly hard: StoredHardState;
+  readonly #alone: boolean;
   readonly #wipes: { readonly gte: string; readonly lt: string }[];
   #log: RaftLog | undefined;
   #applied = 0;
   #sessions: (readonly [key: string, value: Uint8Array])[] = [];
 
-  constructor(hard: StoredHardState, wipe: boolean) {
+  /** `alone`: of an only replica. */
+  constructor(hard: StoredHardState, { wipe, alone }: { readonly wipe: boolean; readonly alone: boolean }) {
     this.hard = hard;
+    this.#alone = alone;
     this.#wipes = wipe ? [...WIPED] : [];
   }
 
@@ -170,7 +175,7 @@ export class Opening {
       return 'opening';
     }
     const log = this.#log as RaftLog;
-    const state = StateMachine.load(turn.read(APPLIED_KEY), this.#sessions);
+    const state = StateMachine.load(turn.read(APPLIED_KEY), this.#sessions, this.#alone);
     // What was applied is in the log, or the log begins after it.
     if (state.damaged || log.termAt(state.appliedIndex) !== state.appliedTerm) return 'damaged';
     return { hard: this.hard, log, state };

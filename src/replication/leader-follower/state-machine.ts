@@ -15,6 +15,7 @@
  *
  * A record that fails its checksum is unknown, not absent. An entry whose effect depends on one cannot be applied, nor can any
  * after it: the state is then `damaged` until a snapshot replaces it. A put without a condition depends on nothing, and heals the key.
+ * An only replica, which nobody can refill and which nobody can differ from, passes such an entry over instead: it has no effect.
  */
 import { hlcWallMs, type HlcTime } from '../../core/hlc.js';
 import type { SessionId } from '../../core/ids.js';
@@ -93,9 +94,12 @@ export class StateMachine {
   /** The key that was found damaged. */
   #damage: string | null = null;
   #flushed = true;
+  /** Of an only replica. */
+  readonly #alone: boolean;
 
   /** A state that has applied nothing yet, unless it is told otherwise. */
-  constructor(state: AppliedState = NOTHING_APPLIED, sessions = new SessionTable()) {
+  constructor(state: AppliedState = NOTHING_APPLIED, sessions = new SessionTable(), alone = false) {
+    this.#alone = alone;
     this.#generation = state.generation;
     this.#dataPrefix = dataPrefix(state.generation);
     this.#sessionPrefix = sessionPrefix(state.generation);
@@ -109,10 +113,10 @@ export class StateMachine {
    * From what is stored: the value of `APPLIED_KEY`, and what a scan of `SESSION_KEYS` gave; sessions of other generations are left
    * out. The state is damaged where any of it cannot be read.
    */
-  static load(applied: LocalRead, sessions: Stored | 'damaged'): StateMachine {
+  static load(applied: LocalRead, sessions: Stored | 'damaged', alone = false): StateMachine {
     const state = readApplied(applied);
     const table = state === null || sessions === 'damaged' ? null : readSessions(state.generation, sessions);
-    const machine = new StateMachine(state ?? NOTHING_APPLIED, table ?? new SessionTable());
+    const machine = new StateMachine(state ?? NOTHING_APPLIED, table ?? new SessionTable(), alone);
     if (table === null) machine.#damage = state === null ? APPLIED_KEY : SESSION_KEYS.gte;
     return machine;
   }
@@ -145,8 +149,8 @@ export class StateMachine {
   }
 
   /**
-   * Applies the entry that follows the last one. Never throws for what an entry says. `damaged` once is `damaged` for ever: nothing
-   * is applied any more.
+   * Applies the entry that follows the last one. Never throws for what an entry says. `damaged` once is `damaged` for ever, but in an only
+   * replica: nothing is applied any more.
    */
   apply(entry: LogEntry, turn: StateTurn, effects: StateEffects): ApplyResult {
     if (this.#damage !== null) return { type: 'damaged', key: this.#damage };
@@ -155,7 +159,7 @@ export class StateMachine {
     if (entry.hlc > this.#clock) this.#clock = entry.hlc;
     this.#countEnded(this.#sessions.expire(this.#clock), effects);
     const result = this.#execute(entry, turn, effects);
-    if (result.type === 'damaged') {
+    if (result.type === 'damaged' && !this.#alone) {
       // What was done for this entry so far can be done again: the applied index tells that it was not applied.
       this.#damage = result.key;
       return result;

@@ -255,8 +255,13 @@ export class Writes {
         return new TrefoilError('Overloaded', 'too many operations of the session are open', {
           outcome: repeated ? 'unknown' : 'failed',
         });
-      case 'none':
       case 'damaged':
+        return new TrefoilError(
+          'RecordCorrupt',
+          `the value that the write depends on is damaged at node ${this.#facts.self}`,
+          { outcome: repeated ? 'unknown' : 'failed' },
+        );
+      case 'none':
         return new TrefoilError('StorageFailed', `the state of ${this.#facts.group} here is damaged`);
     }
   }
