@@ -5,7 +5,8 @@
  *
  * One for each group, opened when a write needs it and shared by all writes of the database. Writes that come while it is being opened
  * wait for that one attempt, each until its own deadline. A group forgets a session that was long unused, or when it has too many:
- * whoever is told so (`SessionExpired`) says it here, and the next write opens a new one.
+ * whoever is told so (`SessionExpired`) leaves it, and the next write opens a new one. So it is where one write is so slow that the group
+ * would have to keep too many results of those after it.
  */
 import { asTrefoilError, type TrefoilError } from '../core/errors.js';
 import { REQUESTS_WAITING_MAX } from '../core/limits.js';
@@ -62,8 +63,8 @@ export class GroupSessions {
     return opened;
   }
 
-  /** The group no longer knows the session. */
-  expired(namespace: string, partition: number, operations: Operations): void {
+  /** No more writes begin in this session: the group no longer knows it, or holds as many of its results as it may. */
+  leave(namespace: string, partition: number, operations: Operations): void {
     const group = this.#groups.get(nameOf({ namespace, partition }));
     if (group?.operations === operations) group.operations = undefined;
   }

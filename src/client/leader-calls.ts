@@ -11,7 +11,7 @@
 import type { LeaderFollowerNamespace, ReadMode } from '../cluster/cluster-map.js';
 import { TrefoilError } from '../core/errors.js';
 import { partitionOfKey } from '../core/hash.js';
-import { SESSION_REOPENS_MAX } from '../core/limits.js';
+import { SESSION_REOPENS_MAX, SESSION_RESULTS_MAX } from '../core/limits.js';
 import type { OperationId } from '../core/record.js';
 import { decodeLeaderContext, encodeLeaderContext } from '../protocol/leader-context-codec.js';
 import type { ClientOperation, GetResult, PutOfAll, PutResult, ScanResult } from '../protocol/messages.js';
@@ -144,9 +144,14 @@ async function asOperation(
   const { groupSessions } = scope.parts;
   const { options, deadlineMs } = limits;
   for (let reopened = 0; ; reopened++) {
-    const operations =
-      groupSessions.open(scope.name, partition) ??
-      (await groupSessions.opened(scope.name, partition, deadlineMs, options.signal));
+    let operations = groupSessions.open(scope.name, partition);
+    while (operations === undefined || operations.span >= SESSION_RESULTS_MAX) {
+      // The group would refuse one more: what is slow goes on in that session, and what is new begins in another one.
+      if (operations !== undefined) groupSessions.leave(scope.name, partition, operations);
+      operations =
+        groupSessions.open(scope.name, partition) ??
+        (await groupSessions.opened(scope.name, partition, deadlineMs, options.signal));
+    }
     const operation = operations.open();
     try {
       const sent = operationOf(operation, operations.lowestOpen);
@@ -157,7 +162,7 @@ async function asOperation(
       });
     } catch (error) {
       if (!(error instanceof TrefoilError) || error.code !== 'SessionExpired') throw error;
-      groupSessions.expired(scope.name, partition, operations);
+      groupSessions.leave(scope.name, partition, operations);
       if (error.outcome !== 'failed' || reopened >= SESSION_REOPENS_MAX) throw error;
     } finally {
       operations.close(operation);

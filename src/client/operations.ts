@@ -32,6 +32,11 @@ export class Operations {
     while (this.#closedAbove.delete(this.#lowestOpen)) this.#lowestOpen++;
   }
 
+  /** How many there are from the lowest that is open to the latest: as many results a node may have to remember. */
+  get span(): number {
+    return this.#next - this.#lowestOpen;
+  }
+
   /** No operation below it will be sent again. */
   get lowestOpen(): number {
     return this.#lowestOpen;

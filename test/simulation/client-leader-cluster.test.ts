@@ -1,6 +1,7 @@
 /** The SDK and real replicas of a leader-follower namespace: what the SDK promises of it, leaders that die included. */
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Database, Namespace } from '../../src/client/api.js';
+import { SESSION_RESULTS_MAX } from '../../src/core/limits.js';
 import { SimCluster } from '../support/sim-cluster.js';
 
 const NAMESPACES = `
@@ -135,5 +136,36 @@ describe('the SDK with leaders', () => {
     cluster.world.network.partition('app', leaderOf('fast/0') ?? 'n1');
     const read = await cluster.settle(fast.get('k'));
     expect(read).toMatchObject({ value: 2, lag: { entries: 0 } });
+  });
+});
+
+describe('many writes of one handle to one partition', () => {
+  const counted = async (puts: readonly Promise<unknown>[]): Promise<number> => {
+    const done = await cluster.settle(Promise.allSettled(puts));
+    return done.filter(({ status }) => status === 'fulfilled').length;
+  };
+
+  it('all succeed, also more than a group keeps results of for one session', async () => {
+    await start(11);
+    const fast = db.namespace<number>('fast');
+    const puts = Array.from({ length: 2 * SESSION_RESULTS_MAX + 100 }, (_, i) =>
+      fast.put(`k${String(i)}`, i, { ack: 'quorum' }),
+    );
+    expect(await counted(puts)).toBe(puts.length);
+    const leader = leaderOf('fast/0') as string;
+    expect(cluster.gauge(leader, 'sessions')).toBeGreaterThanOrEqual(3);
+  });
+
+  it('succeed while one of them stands still', async () => {
+    await start(12);
+    const fast = db.namespace<number>('fast');
+    await cluster.settle(fast.put('first', 0, { ack: 'quorum' }));
+    const follower = cluster.names.find((name) => name !== leaderOf('fast/0')) as string;
+    cluster.world.disk(follower).holdSync();
+    const slow = Promise.allSettled([fast.put('slow', 0, { ack: 'all', timeoutMs: 10_000 })]);
+    for (let i = 0; i < SESSION_RESULTS_MAX + 50; i++)
+      await cluster.settle(fast.put(`k${String(i)}`, i, { ack: 'quorum', timeoutMs: 1_000 }));
+    cluster.world.disk(follower).releaseSync();
+    expect((await cluster.settle(slow))[0].status).toBe('fulfilled');
   });
 });
