@@ -113,12 +113,13 @@ export interface Wake {
 /** "Was this group ever formed, as far as you know?" From a replica whose store is empty (docs/adr/0017). */
 export interface JoinQuery {
   readonly type: 'join-query';
+  /** By which the answer is told from those to earlier questions: the life that asks, at first. */
   readonly life: number;
 }
 
 export interface JoinAnswer {
   readonly type: 'join-answer';
-  /** The life that asked. */
+  /** What the question named. */
   readonly asked: number;
   readonly life: number;
   /** `fresh`: the sender's store is empty as well. */

@@ -1,7 +1,9 @@
 /** Replicas that have forgotten what they promised: docs/adr/0017. */
 import { describe, expect, it } from 'vitest';
+import type { JoinAnswer } from '../../src/protocol/leader-follower-messages.js';
 import type { GroupFacts } from '../../src/replication/leader-follower/group-facts.js';
 import { joinAnswer, Joining } from '../../src/replication/leader-follower/joining.js';
+import type { Effects, Turn } from '../../src/replication/strategy.js';
 import { LoneCore, append, n, requestVote } from '../support/lone-core.js';
 import { RaftCluster } from '../support/raft-cluster.js';
 
@@ -50,16 +52,64 @@ describe('a group that is being formed', () => {
   const facts = { self: n(1), peers: [n(2), n(3)] } as unknown as GroupFacts;
   const fresh = { type: 'join-answer', asked: 1, state: 'fresh', formed: [], commit: 0 } as const;
 
-  it('is formed by replicas that are all fresh and have nothing', () => {
-    const joining = new Joining(facts, 1, () => false);
-    expect(joining.answered(n(2), { ...fresh, life: 2 })).toBeUndefined();
-    expect(joining.answered(n(3), { ...fresh, life: 3 })).toMatchObject({ type: 'member' });
+  /** A fresh replica, and the numbers of the rounds of questions that it has begun. */
+  function forming(isFed = false) {
+    const asked: number[] = [];
+    const effects = {
+      setTimer: () => undefined,
+      send: (_to: string, { life }: { life: number }) => asked.at(-1) === life || asked.push(life),
+    } as unknown as Effects;
+    let drawn = 100;
+    const turn = { reachable: () => true, random: { integer: () => drawn++ } } as unknown as Turn;
+    const joining = new Joining(facts, 1, () => isFed);
+    joining.ask(turn, effects);
+    const answer = (from: number, asked: number, rest: Partial<JoinAnswer>) =>
+      joining.answered(n(from), { ...fresh, life: from, ...rest, asked }, turn, effects);
+    return { answer, asked };
+  }
+
+  it('is formed by replicas that are all fresh and have nothing, and say so twice', () => {
+    const { answer, asked } = forming();
+    expect(answer(2, 1, {})).toBeUndefined();
+    expect(answer(3, 1, {})).toBeUndefined();
+    expect(asked).toEqual([1, 100]);
+    // Late, of the first round.
+    expect(answer(2, 1, {})).toBeUndefined();
+    expect(answer(3, 100, {})).toBeUndefined();
+    const lives = [
+      ['n1', 1],
+      ['n2', 2],
+      ['n3', 3],
+    ];
+    expect(answer(2, 100, {})).toEqual({ type: 'member', formed: expect.arrayContaining(lives) });
+  });
+
+  it('is not formed with one that has come back fresh in another life, by a word that another gave before', () => {
+    const { answer, asked } = forming();
+    // n2 and n3 form the group after this, and n3 loses its disk.
+    answer(2, 1, {});
+    answer(3, 1, { life: 33 });
+    expect(answer(3, 100, { life: 33 })).toBeUndefined();
+    expect(answer(2, 100, { state: 'member', formed: [[n(1), 1]] })).toMatchObject({ type: 'member' });
+    expect(asked).toEqual([1, 100]);
+  });
+
+  it('is asked for once more where one began another life between', () => {
+    const { answer, asked } = forming();
+    answer(2, 1, {});
+    answer(3, 1, {});
+    answer(2, 100, {});
+    expect(answer(3, 100, { life: 33 })).toBeUndefined();
+    expect(asked).toEqual([1, 100, 101]);
+    answer(2, 101, {});
+    expect(answer(3, 101, { life: 33 })).toMatchObject({ type: 'member' });
   });
 
   it('is not formed where one has entries: it was formed before, and the others have lost it', () => {
-    const joining = new Joining(facts, 1, () => true);
-    joining.answered(n(2), { ...fresh, life: 2 });
-    expect(joining.answered(n(3), { ...fresh, life: 3 })).toBeUndefined();
+    const { answer, asked } = forming(true);
+    answer(2, 1, {});
+    expect(answer(3, 1, {})).toBeUndefined();
+    expect(asked).toEqual([1]);
     const hard = { term: 3, votedFor: null, standing: 'fresh', life: 1, store: 's', formed: [] } as const;
     const states = [1, 0].map(
       (last) => joinAnswer(hard, { type: 'join-query', life: 9 }, { last, commit: 0 }).state,

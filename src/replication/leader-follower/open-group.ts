@@ -268,7 +268,7 @@ export class OpenGroup implements ReadHost {
         return this.#answerQuery(from, message, effects);
       case 'join-answer':
         this.#scrub.answered(from, message);
-        return this.#joined(this.#joining?.answered(from, message), effects);
+        return this.#joined(this.#joining?.answered(from, message, turn, effects), effects);
       case 'append-entries':
         return this.#append(from, message, turn);
       case 'timeout-now':
