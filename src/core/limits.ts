@@ -254,7 +254,7 @@ export const APPEND_BYTES_MAX = 1024 * 1024;
 export const APPEND_MESSAGES_IN_FLIGHT_MAX = 64;
 export const APPEND_BYTES_IN_FLIGHT_MAX = 8 * 1024 * 1024;
 
-/** Writes of one replica group that are under way at once, and their bytes. One more is refused with `Overloaded`. */
+/** Writes of one replica group that are under way at once, and their bytes; as many bytes may wait for the leader's own disk. One more is refused with `Overloaded`. */
 export const PROPOSALS_MAX = 4096;
 export const PROPOSED_BYTES_MAX = 32 * 1024 * 1024;
 

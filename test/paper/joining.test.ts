@@ -169,6 +169,33 @@ describe('the leader of a joining replica', () => {
     expect([core.raft.commit, admits()]).toEqual([3, []]);
   });
 
+  it('takes a late answer of the life before for none, and one of the life after it for what it is', () => {
+    const core = led();
+    const lifeOf = (life: number, index: number, round: number): void =>
+      void core.answer('n3', { life, joining: true, index, round });
+    lifeOf(34, 0, 0);
+    lifeOf(33, 1, 0);
+    core.answer('n2', { index: 1, round: 1 });
+    lifeOf(34, 1, 1);
+    const follower = core.leadership.follower(n(3));
+    expect(follower).toMatchObject({ life: 34, match: 1, admitIndex: 1 });
+    lifeOf(35, 0, 1);
+    expect(follower).toMatchObject({ life: 35, match: 0 });
+    lifeOf(34, 1, 1);
+    expect(follower).toMatchObject({ life: 35 });
+  });
+
+  it('has a write on every disk that can be reached once a joiner has it on its own', () => {
+    const core = led(5);
+    core.raft.peerDown(n(5), core.nowMs);
+    core.answer('n4', { life: 44, joining: true });
+    core.propose('a');
+    for (const other of ['n2', 'n3']) core.answer(other, { index: 2 });
+    expect([core.raft.commit, core.leadership.heldByReachable(2)]).toEqual([2, false]);
+    core.answer('n4', { life: 44, joining: true, index: 2 });
+    expect([core.leadership.holders(2), core.leadership.heldByReachable(2)]).toEqual([3, true]);
+  });
+
   it('waits for every other voter: the one missing from a majority may lead with the vote that was forgotten', () => {
     const core = led(5);
     core.answer('n5', { ...back, index: 1, life: 55 });
@@ -206,7 +233,7 @@ describe('the leader of a joining replica', () => {
     core.answer('n3', { ...back, index: 0 });
     core.answer('n3', { index: 2 });
     expect([core.raft.commit, core.leadership.follower(n(3))?.life]).toEqual([1, 33]);
-    core.answer('n3', { ...back, life: 34 });
+    core.answer('n3', { ...back, life: 34, round: 1 });
     core.answer('n3', { ...back, index: 2 });
     expect(core.leadership.follower(n(3))).toMatchObject({ life: 34, match: 0 });
     const fresh = new LoneCore();

@@ -313,3 +313,21 @@ describe('log compaction (7)', () => {
     expect(cluster.raft('n3').log.base.index).toBe(11);
   });
 });
+
+describe('entries that no leader can have', () => {
+  it.each([
+    ['of a term before that of the entry that they follow', 6, [3]],
+    ['of a term that falls between two segments', 6, [5, 6, 5]],
+    ['of a term beyond their leader', 6, [7]],
+  ])('%s are refused, and the log stays as it was', (_name, term, terms) => {
+    const core = new LoneCore();
+    core.step('n2', append({ term: 5 }, 5));
+    const message = append({ term, prevIndex: 1, prevTerm: 5 }, ...terms);
+    expect(() => core.raft.step(n(2), message, core.nowMs)).toThrow(
+      expect.objectContaining({ code: 'MalformedFrame' }) as Error,
+    );
+    core.take();
+    expect(core.raft.log.last.term).toBeLessThanOrEqual(6);
+    expect(core.raft.log.termAt(1)).toBe(5);
+  });
+});

@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { hlcFromWallMs } from '../../src/core/hlc.js';
 import { SESSION_IDLE_MS_MAX } from '../../src/core/limits.js';
@@ -7,7 +8,7 @@ import { encodeAppliedState } from '../../src/protocol/applied-state-codec.js';
 import { encodeHardState } from '../../src/protocol/hard-state-codec.js';
 import { encodeLeaderContext } from '../../src/protocol/leader-context-codec.js';
 import type { InstallSnapshot } from '../../src/protocol/leader-follower-messages.js';
-import type { LogEntry, PutCommand } from '../../src/protocol/log-codec.js';
+import { encodeSegment, type LogEntry, type PutCommand } from '../../src/protocol/log-codec.js';
 import type { PutOperation } from '../../src/protocol/messages.js';
 import type { RequestHandle } from '../../src/replication/strategy.js';
 import { encodeVersioned } from '../../src/protocol/versioned-record-codec.js';
@@ -224,6 +225,53 @@ describe('a leader', () => {
     lone.turn(lone.acknowledged(N2, 2));
     lone.settle();
     expect(lone.replies.get(read.request)).toMatchObject({ type: 'get-result', values: [] });
+  });
+});
+
+describe('a replica that cannot rely on what it has stored', () => {
+  it('tells a leader of an earlier term that it cannot follow it', () => {
+    const lone = new LoneReplica();
+    const hard = {
+      term: 9,
+      votedFor: null,
+      standing: 'member',
+      life: 1,
+      store: 'another',
+      formed: [],
+    } as const;
+    lone.store.set('h', encodeHardState(hard));
+    lone.open();
+    lone.settle();
+    lone.turn(lone.message(N2, appended(8, { index: 0, term: 0 }, [], 0)));
+    lone.settle();
+    expect(lone.sent).toEqual([
+      { to: N2, message: expect.objectContaining({ type: 'append-entries-result', term: 9, joining: true }) },
+    ]);
+    // It empties its store for the first, and answers the next.
+    for (let heard = 0; heard < 2; heard++) {
+      lone.turn(lone.message(N2, appended(10, { index: 0, term: 0 }, [], 0)));
+      lone.settle();
+    }
+    expect(lone.sent.at(-1)?.message).toMatchObject({
+      type: 'append-entries-result',
+      term: 10,
+      status: 'durable',
+    });
+  });
+});
+
+describe('a segment with an entry that cannot be read, under a checksum that holds', () => {
+  it('is refused as it comes, and not met when it is committed', () => {
+    const lone = LoneReplica.member();
+    const noop = { index: 1, term: 2, hlc: hlcFromWallMs(WALL), command: { type: 'noop' } } as const;
+    const bytes = Buffer.from(encodeSegment([noop]));
+    bytes[bytes.length - 1] = 77;
+    bytes.writeUInt32BE(crc32(bytes.subarray(4)), 0);
+    const bad = { ...appended(2, { index: 0, term: 0 }, [], 1), segments: [new Uint8Array(bytes)] };
+    expect(() => lone.turn(lone.message(N2, bad))).toThrow(/command of type 77/);
+    lone.turn(lone.message(N2, appended(2, { index: 0, term: 0 }, [noop], 1)));
+    lone.settle();
+    expect(lone.gauges).toMatchObject({ appliedIndex: 1 });
   });
 });
 

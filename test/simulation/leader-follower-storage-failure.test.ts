@@ -1,7 +1,9 @@
 /** Stores that fail while their node lives: of a leader whose group is quiet, and such as lose or cannot read what they hold. */
 import { expect, it } from 'vitest';
 import { eventLoopTurns } from '../../chaos/event-loop.js';
+import { bytesCodec } from '../../src/client/codec.js';
 import { TrefoilError } from '../../src/core/errors.js';
+import { PROPOSED_BYTES_MAX } from '../../src/core/limits.js';
 import type { Storage } from '../../src/runtime/runtime.js';
 import { SimulatedCluster } from '../../src/simulation/cluster.js';
 import type { DiskImage } from '../../src/simulation/disk.js';
@@ -29,6 +31,32 @@ it('is replaced, though its node lives and its group is quiet', async () => {
   await cluster.simulation.runFor(5_000);
   for (let i = 0; i < 10; i++) await cluster.settle(ns.put(`k${i}`, i + 1));
   for (let i = 0; i < 10; i++) expect((await cluster.settle(ns.get(`k${i}`))).value).toBe(i + 1);
+});
+
+it('whose disk stands still takes no more than so much for it, and is replaced', async () => {
+  const cluster = await SimCluster.start({
+    seed: 3,
+    namespaces: '\n  - { name: default, strategy: leader-follower, partitions: 1 }\n',
+  });
+  const db = await cluster.connect('c1', { timeoutMs: 10_000 });
+  const ns = db.namespace<Uint8Array>('default', { codec: bytesCodec });
+  await cluster.settle(ns.put('first', new Uint8Array(1)));
+  await cluster.simulation.runFor(5_000);
+  const victim = NODES.find((node) => cluster.gauge(node, 'leads') === 1) as string;
+  cluster.world.disk(victim).holdSync();
+  const value = new Uint8Array(512 * 1024);
+  const puts = Array.from({ length: 100 }, (_, i) => ns.put(`k${String(i)}`, value, { timeoutMs: 2_000 }));
+  const done = await cluster.settle(Promise.allSettled(puts));
+  const kept = done.filter(({ status }) => status === 'fulfilled').length * value.length;
+  expect(kept).toBeGreaterThan(PROPOSED_BYTES_MAX / 2);
+  expect(kept).toBeLessThanOrEqual(PROPOSED_BYTES_MAX);
+  await cluster.simulation.runFor(25_000);
+  expect(NODES.filter((node) => cluster.gauge(node, 'leads') === 1)).toEqual([
+    expect.not.stringContaining(victim),
+  ]);
+  await cluster.settle(ns.put('after', value));
+  cluster.world.disk(victim).releaseSync();
+  await cluster.converge(60_000);
 });
 
 it('whose store cannot be read is replaced, lives on, and follows once it can', async () => {

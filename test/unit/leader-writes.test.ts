@@ -26,7 +26,7 @@ class Leader {
   #last = 0;
   readonly #effects = { replyEarly: () => this.answered++ } as unknown as Effects;
 
-  put(write: 'leader' | 'quorum', bytes = 1): void {
+  put(write: 'leader' | 'quorum', bytes = 1, unwritten = 0): void {
     const operation = {
       type: 'put',
       key: 'k',
@@ -39,7 +39,7 @@ class Leader {
       lowestOpen: 1,
       attempt: 0,
     } as unknown as PutOperation;
-    this.writes.begin({ request: 1, deadlineMs: 1_000, explain: false }, operation, TURN);
+    this.writes.begin({ request: 1, deadlineMs: 1_000, explain: false }, operation, unwritten, TURN);
   }
 
   /** Puts what is queued in the log and on the leader's own disk. */
@@ -97,4 +97,10 @@ it('answers `ack: leader` before it is applied, up to as many as the log may hol
     leader.log();
     leader.put('quorum');
   }).toThrow(overloaded);
+});
+
+it('takes no more than its own disk can be behind, whatever the others have', () => {
+  const leader = new Leader();
+  leader.put('quorum', 1_000, PROPOSED_BYTES_MAX - 2_000);
+  expect(() => leader.put('quorum', 1_000, PROPOSED_BYTES_MAX - 500)).toThrow(overloaded);
 });

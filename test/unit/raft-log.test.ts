@@ -154,6 +154,9 @@ class Twins {
     const onDisk = new Map([...this.disk.values()].flatMap(entriesOf).map((e) => [e.index, e.term]));
     for (let index = log.base.index + 1; index <= log.stable; index++)
       expect(onDisk.get(index)).toBe(terms[index]);
+    const unwritten = log.stable < log.last.index ? log.segmentsFrom(log.stable + 1, Infinity) : [];
+    if (typeof unwritten !== 'string')
+      expect(log.unwrittenBytes).toBe(unwritten.reduce((sum, { bytes }) => sum + bytes.length, 0));
   }
 
   /** Everything reaches the disk: a log that is read from there is this one. */

@@ -1,27 +1,21 @@
-/** Applies committed entries to the state, in order, and reads entries of segments only once. */
+/** Applies committed entries to the state, in order. */
 import type { HlcTime } from '../../core/hlc.js';
 import { APPEND_BYTES_MAX } from '../../core/limits.js';
 import { invariant } from '../../core/invariant.js';
-import { decodeCheckedSegment, type LogEntry } from '../../protocol/log-codec.js';
+import type { LogEntry } from '../../protocol/log-codec.js';
 import type { Effects, Turn } from '../strategy.js';
-import type { RaftLog, Segment } from './raft/raft-log.js';
+import type { RaftLog } from './raft/raft-log.js';
 import type { ApplyResult, StateMachine } from './state-machine.js';
+import { entriesOf } from './stored-segments.js';
 import { APPLY_ENTRIES_MAX } from './tuning.js';
 
 export class Applier {
   readonly #log: RaftLog;
-  /** The entries of segments that were made here, or are not wholly applied. */
-  readonly #entries = new WeakMap<Segment, readonly LogEntry[]>();
   /** Whether a value with a time to live was written. */
   seenExpiring = false;
 
   constructor(log: RaftLog) {
     this.#log = log;
-  }
-
-  /** The entries of a segment are known already. */
-  know(segment: Segment, entries: readonly LogEntry[]): void {
-    this.#entries.set(segment, entries);
   }
 
   /**
@@ -40,7 +34,7 @@ export class Applier {
       const segments = this.#log.segmentsFrom(state.appliedIndex + 1, APPEND_BYTES_MAX);
       invariant(typeof segments !== 'string' && segments.length > 0, 'what is not applied is in memory');
       for (const segment of segments) {
-        for (const entry of this.#entriesOf(segment)) {
+        for (const entry of entriesOf(segment)) {
           if (entry.index <= state.appliedIndex) continue;
           if (entry.index > commit) return 'all';
           const result = state.apply(entry, turn, effects);
@@ -60,17 +54,7 @@ export class Applier {
     const segments = this.#log.segmentsFrom(index, 1);
     if (typeof segments === 'string') return applied;
     const last = segments.at(-1);
-    return last === undefined ? applied : Math.max(applied, this.#entriesOf(last).at(-1)?.hlc ?? 0);
-  }
-
-  #entriesOf(segment: Segment): readonly LogEntry[] {
-    let entries = this.#entries.get(segment);
-    if (entries === undefined) {
-      // The log holds no segment that was not checked when it came.
-      entries = decodeCheckedSegment(segment.bytes);
-      this.#entries.set(segment, entries);
-    }
-    return entries;
+    return last === undefined ? applied : Math.max(applied, entriesOf(last).at(-1)?.hlc ?? 0);
   }
 
   #note({ command }: LogEntry): void {

@@ -14,6 +14,11 @@
  */
 import { TrefoilError } from '../../core/errors.js';
 import { encodeHardState, type StoredHardState } from '../../protocol/hard-state-codec.js';
+import type {
+  AppendEntries,
+  AppendEntriesResult,
+  InstallSnapshot,
+} from '../../protocol/leader-follower-messages.js';
 import type { PeerMessage } from '../../protocol/messages.js';
 import type {
   Effects,
@@ -144,7 +149,11 @@ class LeaderFollowerReplica implements Replica {
     } else if (event.type === 'message' && event.message.type === 'join-query') {
       effects.waitFor(put);
       effects.send(event.from, joinAnswer(hard, event.message, { last: 0, commit: 0 }));
-    } else if (event.type === 'message' && isOfLeader(event.message, hard.term)) {
+    } else if (event.type === 'message' && isOfLeader(event.message) && event.message.term < hard.term) {
+      // It would go on leading in a term that this replica may not follow in, and never refill it.
+      effects.waitFor(put);
+      effects.send(event.from, outranking(hard));
+    } else if (event.type === 'message' && isOfLeader(event.message)) {
       this.#distrusting = undefined;
       effects.cancelTimer(CALL);
       this.#opening = new Opening(hard, { wipe: true, alone: false });
@@ -155,6 +164,12 @@ class LeaderFollowerReplica implements Replica {
   }
 }
 
-function isOfLeader(message: PeerMessage, term: number): boolean {
-  return (message.type === 'append-entries' || message.type === 'install-snapshot') && message.term >= term;
+function isOfLeader(message: PeerMessage): message is AppendEntries | InstallSnapshot {
+  return message.type === 'append-entries' || message.type === 'install-snapshot';
+}
+
+/** Tells a leader that there is a later term. */
+function outranking({ term, life }: StoredHardState): AppendEntriesResult {
+  const nothing = { round: 0, index: 0, hintIndex: 0, hintTerm: 0 };
+  return { type: 'append-entries-result', term, life, joining: true, status: 'rejected', ...nothing };
 }

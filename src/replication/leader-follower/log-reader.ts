@@ -6,7 +6,7 @@ import type { Effects } from '../strategy.js';
 import type { Scanned } from './opening.js';
 import type { FetchWanted } from './raft/raft-types.js';
 import type { RaftLog, Segment } from './raft/raft-log.js';
-import { STORED_SEGMENTS } from './stored-segments.js';
+import { storedSegment } from './stored-segments.js';
 
 /** The scans; the follower's name comes after it. */
 export const FETCH = 'fetch/';
@@ -54,7 +54,7 @@ export class LogReader {
 
 function whole(bytes: Uint8Array): Segment | undefined {
   try {
-    return STORED_SEGMENTS.parse(bytes);
+    return storedSegment(bytes);
   } catch {
     return undefined;
   }

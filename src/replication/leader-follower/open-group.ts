@@ -248,7 +248,7 @@ export class OpenGroup implements ReadHost {
           throw new TrefoilError(turn.writesRefused, `node ${this.#facts.self} takes no writes now`);
         if (leadership.transferring)
           throw new TrefoilError('NoLeader', `${this.#facts.group} is being handed to another leader`);
-        return this.#writes.begin(event, operation, turn);
+        return this.#writes.begin(event, operation, this.#log.unwrittenBytes, turn);
       }
       case 'change':
         throw unsupported(operation, this.#facts);
@@ -457,10 +457,7 @@ export class OpenGroup implements ReadHost {
       this.#own,
     );
     this.#own = [];
-    for (const [segment, own] of segmentsOf(entries)) {
-      this.#applier.know(segment, own);
-      this.#raft.propose(segment, turn.monotonicMs);
-    }
+    for (const segment of segmentsOf(entries)) this.#raft.propose(segment, turn.monotonicMs);
   }
 
   #tick(turn: Turn): HlcTime {

@@ -19,7 +19,7 @@ import type { Effects, ReplicaEvent, Turn } from '../strategy.js';
 import type { GroupFacts } from './group-facts.js';
 import { RaftLog, type LogPosition, type Segment } from './raft/raft-log.js';
 import { APPLIED_KEY, SESSION_KEYS, StateMachine } from './state-machine.js';
-import { STORED_SEGMENTS } from './stored-segments.js';
+import { STORED_SEGMENTS, storedSegment } from './stored-segments.js';
 import { LOG_CACHE_BYTES } from './tuning.js';
 
 export const HARD_STATE_KEY = 'h';
@@ -196,7 +196,7 @@ function readBase(turn: Turn): LogPosition | null {
 
 function readSegment(bytes: Uint8Array): Segment | null {
   try {
-    return STORED_SEGMENTS.parse(bytes);
+    return storedSegment(bytes);
   } catch {
     return null;
   }

@@ -29,6 +29,8 @@ export class Upkeep {
   #ticked = false;
   /** Whether the latest search has met values that will be due. */
   #expiring = false;
+  /** Where the log ended when it was last looked at. */
+  #lastIndex = 0;
   /** How often this leadership was to be handed over; each time takes no writes for a while. */
   #handovers = 0;
 
@@ -39,6 +41,7 @@ export class Upkeep {
   /** This replica has become the leader. */
   begin(turn: Turn, effects: Effects): void {
     this.#handovers = 0;
+    this.#lastIndex = 0;
     effects.setTimer(EXPIRE, EXPIRE_MS);
     if (this.#facts.peers.length > 0) effects.setTimer(BALANCE, BALANCE_MS + turn.random.integer(BALANCE_MS));
   }
@@ -50,13 +53,18 @@ export class Upkeep {
     effects.cancelTimer(BALANCE);
   }
 
-  /** Hands the group to the preferred leader, or to anyone else while this node's disk takes no writes. Returns to whom. */
+  /**
+   * Hands the group to the preferred leader, or to anyone else while this node's disk takes no writes or has not taken since the last time what
+   * was in the log by then. Returns to whom.
+   */
   balance(raft: Raft, turn: Turn, effects: Effects): NodeId | undefined {
     const { self, replicas } = this.#facts;
     const [preferred] = replicas;
-    const full = turn.writesRefused !== null;
-    if (preferred === self && !full) {
-      // Nothing to look after but the disk, and writes tell of that.
+    const stalled = raft.log.stable < this.#lastIndex;
+    this.#lastIndex = raft.log.last.index;
+    const unfit = stalled || turn.writesRefused !== null;
+    if (preferred === self && !unfit) {
+      // Nothing to look after but the disk.
       effects.setTimer(BALANCE, BALANCE_MS * 5);
       return undefined;
     }
@@ -64,7 +72,7 @@ export class Upkeep {
     const others = replicas.filter((id) => id !== self);
     // The one that was asked last may be full as well.
     const first = this.#handovers % others.length;
-    const candidates = full ? [...others.slice(first), ...others.slice(0, first)] : replicas.slice(0, 1);
+    const candidates = unfit ? [...others.slice(first), ...others.slice(0, first)] : replicas.slice(0, 1);
     for (const node of candidates) {
       const follower = raft.leadership?.follower(node);
       if (follower?.counts !== true || !turn.reachable(node)) continue;

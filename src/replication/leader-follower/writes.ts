@@ -84,13 +84,18 @@ export class Writes {
     return this.#queued.length > 0;
   }
 
-  /** Takes a write that this leader can log. Throws what refuses it. */
-  begin({ request, deadlineMs, explain }: Asked, operation: LoggedOperation, turn: Turn): void {
+  /** Takes a write that this leader can log, of which `unwritten` bytes are not on its disk yet. Throws what refuses it. */
+  begin(
+    { request, deadlineMs, explain }: Asked,
+    operation: LoggedOperation,
+    unwritten: number,
+    turn: Turn,
+  ): void {
     const ack = this.#ackOf(operation);
     const command = this.#command(operation);
     this.#checkReachable(ack, turn);
     const bytes = commandBytes(command);
-    this.#checkRoom(bytes);
+    this.#checkRoom(bytes, unwritten);
     this.#bytes += bytes;
     this.#queued.push({
       request,
@@ -206,19 +211,21 @@ export class Writes {
     this.#unapplied.delete(index);
   }
 
-  #checkRoom(bytes: number): void {
+  #checkRoom(bytes: number, unwritten: number): void {
     const { size: unapplied } = this.#unapplied;
+    const { self, group } = this.#facts;
     if (
-      this.size < PROPOSALS_MAX &&
-      unapplied < UNAPPLIED_WRITES_MAX &&
-      this.#bytes + bytes <= PROPOSED_BYTES_MAX
-    )
-      return;
-    throw new TrefoilError(
-      'Overloaded',
-      `${this.size} writes of ${this.#facts.group} are under way already, ${unapplied} more are in its log and not committed`,
-      { retryAfterMs: OVERLOADED_RETRY_AFTER_MS },
-    );
+      this.size >= PROPOSALS_MAX ||
+      unapplied >= UNAPPLIED_WRITES_MAX ||
+      this.#bytes + bytes > PROPOSED_BYTES_MAX
+    ) {
+      throw overloaded(
+        `${this.size} writes of ${group} are under way already, ${unapplied} more are in its log and not committed`,
+      );
+    }
+    // The others may have them, and they be committed: this node's memory would still hold all that its disk does not take.
+    if (unwritten + bytes > PROPOSED_BYTES_MAX)
+      throw overloaded(`the disk of node ${self} is ${unwritten} bytes behind the log of ${group}`);
   }
 
   #replyTo(
@@ -329,6 +336,10 @@ export class Writes {
       `${needed} of ${replicas.length} replicas of ${group} are needed, ${reachable} can be reached`,
     );
   }
+}
+
+function overloaded(message: string): TrefoilError {
+  return new TrefoilError('Overloaded', message, { retryAfterMs: OVERLOADED_RETRY_AFTER_MS });
 }
 
 function isConditional({ ifVersion, context }: PutOperation): boolean {

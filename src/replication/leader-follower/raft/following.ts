@@ -7,7 +7,7 @@
 import { TrefoilError } from '../../../core/errors.js';
 import type { NodeId } from '../../../core/ids.js';
 import type { AppendEntries } from '../../../protocol/leader-follower-messages.js';
-import type { LogPosition, RaftLog, Segment, SegmentCodec } from './raft-log.js';
+import type { LogPosition, RaftLog, Segment, SegmentCodec, TermRun } from './raft-log.js';
 
 /** The hint of an answer that needs none. */
 export const NOWHERE: LogPosition = { index: 0, term: 0 };
@@ -36,7 +36,7 @@ export class Following {
   /** Takes a leader's entries. Returns the last index that agrees; null where the logs do not agree before them, which is the answer. */
   append(
     from: NodeId,
-    { prevIndex, prevTerm, round, segments }: AppendEntries,
+    { term, prevIndex, prevTerm, round, segments }: AppendEntries,
     commit: number,
   ): number | null {
     // What is committed agrees with every leader's log, also where it is compacted.
@@ -44,7 +44,7 @@ export class Following {
       this.#roundAnswered = round;
       return null;
     }
-    const last = this.#take(segments, prevIndex, commit);
+    const last = this.#take(segments, prevIndex, term, commit);
     const owed = this.#owed;
     if (owed?.leader === from) {
       owed.index = Math.max(owed.index, last);
@@ -87,13 +87,21 @@ export class Following {
   }
 
   /** Appends what is new of the segments that follow `prevIndex`. Returns the last index that agrees. */
-  #take(segments: readonly Uint8Array[], prevIndex: number, commit: number): number {
+  #take(segments: readonly Uint8Array[], prevIndex: number, term: number, commit: number): number {
     let last = prevIndex;
     for (const bytes of segments) {
       const segment = this.#codec.parse(bytes);
       // The first may begin before what was asked for.
       if (segment.first > last + 1)
         throw new TrefoilError('MalformedFrame', 'segments must follow one another');
+      // What is before it agrees.
+      const [, firstTerm] = segment.runs[0] as TermRun;
+      const [, lastTerm] = segment.runs.at(-1) as TermRun;
+      if (firstTerm < (this.#log.termAt(segment.first - 1) ?? 0) || lastTerm > term)
+        throw new TrefoilError(
+          'MalformedFrame',
+          'the terms of a log never fall, nor are they beyond its leader',
+        );
       const fresh = this.#firstNew(segment, commit);
       last = Math.max(last, segment.last);
       if (fresh > segment.last) continue;

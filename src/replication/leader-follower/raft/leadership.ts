@@ -104,7 +104,13 @@ export class Leadership {
 
   /** Whether every voter that can be reached has `index` on disk. */
   heldByReachable(index: number): boolean {
-    return this.#config.voters.every((voter) => this.#down.has(voter) || this.#ackedBy(voter) >= index);
+    return this.#config.voters.every(
+      (voter) =>
+        this.#down.has(voter) ||
+        this.#ackedBy(voter) >= index ||
+        // What a joiner has in the life that it has now is on its disk, though it does not count.
+        (this.#followers.get(voter)?.match ?? 0) >= index,
+    );
   }
 
   /** What followers that can be reached still lack begins after it; the log had better reach back so far. Infinity where there are none. */
@@ -188,11 +194,14 @@ export class Leadership {
 
   appendResult(from: NodeId, message: AppendEntriesResult, nowMs: number): void {
     const follower = this.#followers.get(from);
-    if (follower === undefined || !follower.answersIn(message.life, message.joining)) return;
+    if (follower === undefined || !follower.answersIn(message.life, message.joining, message.round)) return;
     follower.heardMs = nowMs;
     follower.confirmedRound = Math.max(follower.confirmedRound, message.round);
     this.#confirm();
-    if (follower.joining && follower.admitRound === undefined) follower.admitRound = this.askRound(nowMs);
+    if (follower.joining && follower.admitRound === undefined) {
+      follower.admitRound = this.askRound(nowMs);
+      follower.knownSince = follower.admitRound;
+    }
     this.#findAdmitted();
     switch (message.status) {
       case 'heard':

@@ -26,6 +26,8 @@ export class Progress {
   life: number | undefined;
   /** It has no vote and does not count: see docs/adr/0017. */
   joining = false;
+  /** A round that was begun after this life was known: an answer to an earlier one says nothing of a life that came after it. */
+  knownSince = 0;
   /** While joining: the round that every other voter must have confirmed before it is admitted; undefined until one was asked for. */
   admitRound: number | undefined;
   /** While joining: what it must have on disk to be admitted; undefined until the round is confirmed. */
@@ -67,13 +69,13 @@ export class Progress {
   }
 
   /** Takes note of the life that an answer comes from. False: of one that has ended; the answer says nothing. */
-  answersIn(life: number, joining: boolean): boolean {
+  answersIn(life: number, joining: boolean, round: number): boolean {
     if (this.#endedLives.has(life)) return false;
     // Nothing was taken from it before it is known.
     if (this.life === undefined) this.life = life;
     if (this.life !== life) {
       // A life begins with joining, and this leader alone can end that in its term: one that was a member before is an earlier one.
-      if (!joining) return false;
+      if (!joining || round < this.knownSince) return false;
       this.#endedLives.add(this.life);
       this.life = life;
       this.match = 0;

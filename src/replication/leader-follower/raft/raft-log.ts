@@ -28,7 +28,7 @@ export interface Segment {
 
 /** What the log must know of how entries are encoded. */
 export interface SegmentCodec {
-  /** Reads what stands around the entries. Throws `MalformedFrame` for bytes that are no segment. */
+  /** A segment that has come. Throws `MalformedFrame` for bytes that are none, or have entries that cannot be read. */
   parse(bytes: Uint8Array): Segment;
   /** The entries of a segment from `first` to `last`, as a segment of their own. */
   slice(segment: Segment, first: number, last: number): Segment;
@@ -53,6 +53,8 @@ interface Held {
   readonly first: number;
   last: number;
   readonly size: number;
+  /** Bytes of it and of all that were held before it. */
+  readonly through: number;
   /** undefined: on disk only. */
   segment: Segment | undefined;
 }
@@ -106,6 +108,14 @@ export class RaftLog {
   /** Bytes of the retained entries, on disk. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** Bytes of the entries that are not on disk yet. */
+  get unwrittenBytes(): number {
+    const last = this.#held.at(-1);
+    if (last === undefined || this.#stable >= last.last) return 0;
+    const { size, through } = this.#held[this.#placeOf(this.#stable + 1)] as Held;
+    return last.through - through + size;
   }
 
   /** Takes a segment that is on disk already; only while the log is being read at the start. */
@@ -297,7 +307,8 @@ export class RaftLog {
 
   #hold(segment: Segment): void {
     const { first, last, bytes } = segment;
-    this.#held.push({ first, last, size: bytes.length, segment });
+    const through = (this.#held.at(-1)?.through ?? 0) + bytes.length;
+    this.#held.push({ first, last, size: bytes.length, through, segment });
     this.#bytes += bytes.length;
     this.#bytesInMemory += bytes.length;
   }
