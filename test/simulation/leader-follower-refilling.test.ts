@@ -155,6 +155,25 @@ describe('a replica of a leader-follower group', () => {
     expect(cluster.gauge(victim, 'refilling')).toBe(0);
   });
 
+  it('whose store cannot even be read to be emptied tries once a minute, and is refilled when it can be', async () => {
+    const { cluster, ns } = await started(8);
+    await fill(cluster, ns, 30, 'v');
+    const victim = NODES.find((name) => name !== leader(cluster))!;
+    cluster.crash(victim);
+    const disk = cluster.world.disk(victim);
+    const key = disk.keys({ gte: 'g/default/0/l/', lt: 'g/default/0/l0' }).at(-1)!;
+    disk.damage(key);
+    await cluster.settle(cluster.boot(victim));
+    await cluster.simulation.runFor(90_000);
+    expect(cluster.counter(victim, 'lives_ended')).toBe(1);
+    expect(cluster.world.logLines.filter(({ message }) => message.includes('to empty it'))).toHaveLength(2);
+    cluster.crash(victim);
+    disk.setBack(disk.image());
+    await cluster.settle(cluster.boot(victim));
+    await agreed(cluster);
+    expect(cluster.gauge(victim, 'refilling')).toBe(0);
+  });
+
   it('whose log is damaged keeps what it has until somebody leads', async () => {
     const { cluster, ns } = await started(6);
     await fill(cluster, ns, 30, 'v');

@@ -47,6 +47,9 @@ import {
 const CALL = 'call';
 const CALL_MS = 1_000;
 
+/** Between two attempts to empty a store that cannot be read. */
+const EMPTY_AGAIN_MS = 60_000;
+
 export const leaderFollower: StrategyDefinition = {
   name: 'leader-follower',
   open(setup, turn, effects) {
@@ -60,6 +63,8 @@ class LeaderFollowerReplica implements Replica {
   readonly #facts: GroupFacts;
   #opening: Opening | undefined;
   #group: OpenGroup | undefined;
+  /** When a store that could not be read may be tried again. */
+  #emptiesAfterMs = -Infinity;
   /** The hard state of a replica that does not rely on what else is stored, and the write of it. */
   #distrusting: { readonly hard: StoredHardState; readonly put: WriteMark } | undefined;
 
@@ -111,9 +116,10 @@ class LeaderFollowerReplica implements Replica {
 
   #opened(opened: Opened | 'opening' | 'damaged', turn: Turn, effects: Effects): void {
     if (opened === 'opening' || this.#opening === undefined) return;
-    const { hard } = this.#opening;
+    const { hard, wiping } = this.#opening;
     this.#opening = undefined;
-    if (opened === 'damaged') this.#endLife('what is stored of it', hard, turn, effects);
+    if (opened === 'damaged' && wiping) this.#cannotEmpty(hard, turn, effects);
+    else if (opened === 'damaged') this.#endLife('what is stored of it', hard, turn, effects);
     else this.#group = new OpenGroup(this.#facts, opened, turn, effects);
   }
 
@@ -127,6 +133,19 @@ class LeaderFollowerReplica implements Replica {
     this.#group?.abandon(new TrefoilError('RecordCorrupt', `${damage} at node ${self} is damaged`), effects);
     this.#group = undefined;
     this.#distrust(endedLife(this.#facts, turn, hard), effects);
+  }
+
+  /** What cannot be read cannot be emptied either. Whoever leads is heard all the time: a life for each attempt would do nothing but write. */
+  #cannotEmpty(hard: StoredHardState, turn: Turn, effects: Effects): void {
+    this.#emptiesAfterMs = turn.monotonicMs + EMPTY_AGAIN_MS;
+    effects.log(
+      'error',
+      'a replica cannot read its store to empty it; replace the disk, or the data folder',
+      {
+        group: this.#facts.group,
+      },
+    );
+    this.#distrust(hard, effects);
   }
 
   #distrust(hard: StoredHardState, effects: Effects): void {
@@ -153,7 +172,11 @@ class LeaderFollowerReplica implements Replica {
       // It would go on leading in a term that this replica may not follow in, and never refill it.
       effects.waitFor(put);
       effects.send(event.from, outranking(hard));
-    } else if (event.type === 'message' && isOfLeader(event.message)) {
+    } else if (
+      event.type === 'message' &&
+      isOfLeader(event.message) &&
+      turn.monotonicMs >= this.#emptiesAfterMs
+    ) {
       this.#distrusting = undefined;
       effects.cancelTimer(CALL);
       this.#opening = new Opening(hard, { wipe: true, alone: false });

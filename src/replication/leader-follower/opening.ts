@@ -110,6 +110,11 @@ export class Opening {
     this.#wipes = wipe ? [...WIPED] : [];
   }
 
+  /** Whether there is something left to be emptied. */
+  get wiping(): boolean {
+    return this.#wipes.length > 0;
+  }
+
   /** `changed`: the hard state is not the stored one yet. */
   begin(changed: boolean, turn: Turn, effects: Effects): 'opening' | 'damaged' {
     if (changed) effects.put(HARD_STATE_KEY, encodeHardState(this.hard));
