@@ -48,10 +48,16 @@ const statusCommand: CommandModule<object, StatusArguments> = {
   command: 'status',
   describe: 'show every node: state, peers, hints, repairs, memory',
   builder: (yargs) =>
-    connectionOptions(yargs).option('config', {
-      ...CONFIG,
-      describe: 'find the nodes by this config file instead of --seeds',
-    }),
+    connectionOptions(yargs)
+      .option('config', {
+        ...CONFIG,
+        describe: 'find the nodes by this config file instead of --seeds',
+      })
+      .option('groups', {
+        describe: 'also show every partition with a leader: who leads, and how far the others are behind',
+        type: 'boolean',
+        default: false,
+      }),
   handler: (argv) => clusterStatus(argv, cliContext(argv)),
 };
 

@@ -27,6 +27,8 @@ export const CHECK_EXIT = { valid: 0, invalid: 1, unknown: 2 } as const;
 export function exitCodeOf(error: TrefoilError): ExitCode {
   switch (error.code) {
     case 'ConfigInvalid':
+    case 'ConfigIncompatible':
+    case 'MapConflict':
     case 'BadRequest':
     case 'BadContext':
     case 'InvalidKey':

@@ -63,15 +63,19 @@ function leaderFollowerText(namespace: LeaderFollowerNamespace): string[] {
     availabilityText(namespace, majority),
     `writes of a partition have one order: no siblings, conditional writes and atomic batches within it`,
     ACK_TEXT[namespace.ack](majority, namespace),
-    ...(clockBoundMs > 0 && namespace.read === 'linearizable'
-      ? [
-          `clockBound: reads are answered under a lease; stale ones are possible where clocks differ by more than ${clockBoundMs} ms`,
-        ]
-      : []),
+    ...(clockBoundMs > 0 ? [leaseText(namespace)] : []),
     ...(replicas % 2 === 0 && replicas > 1
       ? [`${replicas} replicas survive no more losses than ${replicas - 1} do: the majority is ${majority}`]
       : []),
   ];
+}
+
+function leaseText({ read, clockBoundMs }: LeaderFollowerNamespace): string {
+  const which =
+    read === 'linearizable'
+      ? 'reads are'
+      : `of no use to reads of mode ${read}, the default here; those that ask for linearizable are`;
+  return `clockBound: ${which} answered under a lease; stale ones are possible where clocks differ by more than ${clockBoundMs} ms`;
 }
 
 function readText({ read, ack }: LeaderFollowerNamespace): string {
@@ -105,7 +109,7 @@ function availabilityText(
   { ack, read, replicas, minReplicas }: LeaderFollowerNamespace,
   majority: number,
 ): string {
-  const needed = ack === 'all' ? Math.max(majority, minReplicas) : majority;
+  const needed = ack === 'all' ? minReplicas : majority;
   const readsNeed = read === 'linearizable' ? majority : 1;
   return (
     `writes go on with ${down(replicas - needed)} of a partition down, after the election of a leader where that was one; ` +

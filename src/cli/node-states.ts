@@ -12,6 +12,15 @@ export interface NodeState {
   readonly error: TrefoilError | undefined;
 }
 
+export type StateWord = 'down' | 'read-only' | 'refilling' | 'up';
+
+/** How a node is, in one word. Refilling: a replica of it at least has lost records and does not count until it has them. */
+export function stateOf({ status }: NodeState): StateWord {
+  if (status === undefined) return 'down';
+  if (status.writesRefused !== null) return 'read-only';
+  return (status.gauges['refilling'] ?? 0) > 0 ? 'refilling' : 'up';
+}
+
 /** How long one node may take to answer before it counts as down. */
 const STATUS_MS_MAX = 2_000;
 

@@ -51,7 +51,7 @@ export interface LeaderFollowerNamespace extends NamespaceBasics {
   readonly durability: 'sync';
   readonly read: ReadMode;
   readonly ack: AckLevel;
-  /** `ack: all` does without replicas that cannot be reached as long as so many have the write. N: it never does without. */
+  /** `ack: all` does without replicas that cannot be reached as long as so many have the write: at least a majority. N: it never does without. */
   readonly minReplicas: number;
   /**
    * How far apart the rates and readings of two nodes' monotonic clocks may come within an election timeout, in milliseconds.

@@ -1,4 +1,5 @@
 /** What must hold between the fields of a leader-follower namespace; see `config-checks.ts`. */
+import { quorumSize } from './cluster-map.js';
 import type { ConfigEntry } from './config-fields.js';
 import type { LeaderFollowerFields } from './namespace-schema.js';
 import type { Problem } from './yaml-source.js';
@@ -8,7 +9,7 @@ export function checkLeaderFollower(namespace: ConfigEntry<LeaderFollowerFields>
   checkGuarantee(namespace, problems);
 }
 
-/** Refused where it would do nothing: whoever wrote it expects that many disks. */
+/** Refused where it would do nothing: whoever wrote it expects that many disks, or writes that go on with so few. */
 function checkMinReplicas(namespace: ConfigEntry<LeaderFollowerFields>, problems: Problem[]): void {
   const { minReplicas, replicas, ack } = namespace.values;
   if (minReplicas === undefined) return;
@@ -21,6 +22,10 @@ function checkMinReplicas(namespace: ConfigEntry<LeaderFollowerFields>, problems
   if (ack === 'leader' || ack === 'quorum') {
     const why = `it says without how many replicas ack: all goes on, and ack is ${ack}`;
     problems.push({ line, reason: `${at} has no meaning: ${why}; set ack to all, or leave it out` });
+  } else if (replicas !== undefined && minReplicas < quorumSize('quorum', replicas)) {
+    const majority = quorumSize('quorum', replicas);
+    const why = `every write needs a majority of its ${replicas} replicas, ${majority}`;
+    problems.push({ line, reason: `${at} would do nothing: ${why}; set ${majority} or more` });
   }
 }
 

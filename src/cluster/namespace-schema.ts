@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { namespaceName } from '../core/ids.js';
-import { NAME_LENGTH_MAX, PARTITIONS_MAX } from '../core/limits.js';
+import { ELECTION_MS, NAME_LENGTH_MAX, PARTITIONS_MAX } from '../core/limits.js';
 import type { QuorumLevel } from './cluster-map.js';
 import { didYouMean } from './did-you-mean.js';
 import { byteSize, choice, duration, shown, text, ttl, wholeNumber } from './schema-parts.js';
@@ -20,8 +20,6 @@ const ACK_LEVELS = ['leader', 'quorum', 'all'] as const;
 /** Far below what is of use: so that short runs see logs given up and snapshots sent. */
 const LOG_BYTES_MIN = 16 * 1024;
 const LOG_BYTES_DEFAULT = 64 * 1024 * 1024;
-/** A bound on what clocks may differ by within an election timeout; beyond it a lease could not help. */
-const CLOCK_BOUND_MS_MAX = 60_000;
 
 const MODES_AND_ACKS: readonly string[] = [...READ_MODES, 'leader'];
 
@@ -115,7 +113,10 @@ export const leaderFollowerSchema = z.object({
   ),
   read: leaderWord(READ_MODES, 'with a leader a read has a mode').default('linearizable'),
   minReplicas: wholeNumber(1, Number.MAX_SAFE_INTEGER).optional(),
-  clockBound: duration(CLOCK_BOUND_MS_MAX, '60s').default(0),
+  clockBound: duration(
+    ELECTION_MS - 1,
+    `${ELECTION_MS - 1}ms (a lease lasts the time without a leader until an election, ${ELECTION_MS}ms, less clockBound)`,
+  ).default(0),
   logBytes: byteSize(LOG_BYTES_MIN, '16KiB').default(LOG_BYTES_DEFAULT),
   durability: z
     .literal('sync', {

@@ -74,7 +74,7 @@ export const ERRORS = {
   NoReachableNode: entry(
     'failed',
     true,
-    'Check that the cluster runs (trefoil cluster status) and that the seeds are right.',
+    'Check that the seeds are right and that nodes run there; trefoil cluster status --config FILE shows which do.',
   ),
 
   // Leaders

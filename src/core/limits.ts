@@ -247,6 +247,13 @@ export const CONTEXT_BYTES_MAX = 64 * 1024;
 
 // --- Leader-follower -----------------------------------------------------------------------------------
 
+/**
+ * The shortest time without a leader after which a follower campaigns; the longest is twice this. Long against a round trip and
+ * a stalled event loop, short against the two seconds in which a killed leader must be replaced. A lease lasts so long, less
+ * `clockBound`: a config whose bound leaves nothing is refused.
+ */
+export const ELECTION_MS = 600;
+
 /** Bytes of entries in one message to a follower; a segment that is larger itself goes alone. */
 export const APPEND_BYTES_MAX = 1024 * 1024;
 

@@ -1,4 +1,6 @@
 /** The command line in leader-follower namespaces, against three real nodes. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pollUntil } from '../../src/cli/poll.js';
 import {
@@ -12,6 +14,11 @@ import {
 interface UpJson {
   readonly nodes: readonly { readonly pid: number }[];
 }
+interface StatusJson {
+  readonly nodes: readonly { readonly state: string; readonly epoch: number | null }[];
+  readonly withoutLeader: readonly string[];
+  readonly groups: readonly unknown[];
+}
 interface EntryJson {
   readonly value: unknown;
   readonly context: string | null;
@@ -20,7 +27,7 @@ interface EntryJson {
 }
 
 let cluster: TestCluster;
-let pids: readonly number[] = [];
+let pids: number[] = [];
 
 const trefoil = (args: readonly string[], options: RunOptions = {}): Promise<Ran> =>
   runTrefoil(args, { ...options, env: { TREFOIL_SEEDS: cluster.seeds } });
@@ -133,6 +140,16 @@ it('cluster status counts leaders', async () => {
     { deadlineMs: 20_000, everyMs: 200 },
   );
   expect(asked).toContain('LEADS  BEHIND');
+  const ran = await trefoil(['cluster', 'status', '--groups']);
+  expect([ran.code, ran.stderr]).toEqual([0, '']);
+  const [, groups = ''] = ran.stdout.split('\n\n');
+  expect(groups.split('\n').map((line) => line.split(/ {2,}/)[0])).toEqual([
+    'GROUP',
+    ...[0, 1, 2, 3].map((partition) => `default/${partition}`),
+  ]);
+  expect(groups).toMatch(/^default\/0 +n[123] +[\d,]+ +[\d,]+ +n[123] [\d,]+, n[123] [\d,]+$/m);
+  const { withoutLeader, groups: told } = await json<StatusJson>(['cluster', 'status', '--groups']);
+  expect([withoutLeader, told.length]).toEqual([[], 4]);
 });
 
 it('config check tells both strategies apart', async () => {
@@ -141,4 +158,59 @@ it('config check tells both strategies apart', async () => {
   expect(ran.stdout).toMatch(/default +leader-follower +3 +linearizable +quorum +4 +- +sync +none/);
   expect(ran.stdout).toContain('linearizable: a read sees every write acknowledged before it began');
   expect(ran.stdout).toContain('read-your-writes: R+W = 2+2 > N = 3');
+});
+
+describe('cluster status where something is amiss', () => {
+  const config = (): string[] => ['--config', cluster.configFile];
+  const kill = (index: number): boolean => process.kill(pids[index] ?? 0, 'SIGKILL');
+  /** Asks until the answer has this line; the exit code must be `code` then. */
+  const status = async (line: RegExp, code: number, args: readonly string[] = []): Promise<string> => {
+    const ran = await pollUntil(
+      async () => {
+        const asked = await trefoil(['cluster', 'status', ...args]);
+        return line.test(asked.stdout) ? asked : undefined;
+      },
+      { deadlineMs: 20_000, everyMs: 200 },
+    );
+    expect([ran?.code, ran?.stderr], String(line)).toEqual([code, '']);
+    return ran?.stdout ?? '';
+  };
+
+  it('says which nodes run another epoch', async () => {
+    kill(2);
+    await status(/^n3 .* down /m, 3);
+    const changed = join(cluster.folder, 'changed.yaml');
+    writeFileSync(changed, readFileSync(cluster.configFile, 'utf8').replace('\n', '\nepoch: 2\n'));
+    const { nodes } = await json<UpJson>(['cluster', 'up', '--config', changed]);
+    pids = nodes.map(({ pid }) => pid);
+    await status(
+      /^cluster cli-leaders, epochs differ: 3 of 3 nodes up\nepoch 1 at n1, n2; epoch 2 at n3\n$/m,
+      0,
+    );
+  });
+
+  it('counts the partitions that have no leader', async () => {
+    kill(1);
+    kill(2);
+    const lost = /^4 of 4 partitions have no leader among the nodes that answer$/m;
+    const text = await status(lost, 3, config());
+    expect(text).toMatch(/^n1 .* up +0\/2 +0 +- /m);
+    expect((await trefoil(['put', 'k', 'v', '--timeout', '500ms'])).code).toBe(1);
+  });
+
+  it('has a table of a config whose nodes are all down', async () => {
+    kill(0);
+    const text = await status(/: 0 of 3 nodes up$/m, 3, [...config(), '--timeout', '500ms']);
+    expect(text.match(/^n[123] .* down +- /gm)).toHaveLength(3);
+    const told = await trefoil(['cluster', 'status', '--json', ...config(), '--timeout', '500ms']);
+    const { nodes, withoutLeader } = JSON.parse(told.stdout) as StatusJson;
+    expect(nodes.map(({ state, epoch }) => [state, epoch])).toEqual(Array(3).fill(['down', null]));
+    expect(withoutLeader).toHaveLength(4);
+  });
+
+  it('says what to do where it cannot know the nodes', async () => {
+    const ran = await trefoil(['cluster', 'status', '--timeout', '500ms']);
+    expect([ran.code, ran.stdout]).toEqual([1, '']);
+    expect(ran.stderr).toMatch(/^error: NoReachableNode: .*\n {2}next: .*cluster status --config FILE/);
+  });
 });

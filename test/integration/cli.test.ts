@@ -452,6 +452,20 @@ describe('the cluster', () => {
     expect(ran.stderr).toMatch(/^error: DataFolderForeign: .*n2/m);
   });
 
+  it('calls a config that does not fit the stored data one that cannot be used', async () => {
+    const changed = join(cluster.folder, 'changed.yaml');
+    const text = readFileSync(cluster.configFile, 'utf8');
+    writeFileSync(changed, text.replace('\n', '\nepoch: 2\n').replace('partitions: 4', 'partitions: 8'));
+    for (const args of [
+      ['cluster', 'up'],
+      ['node', '--id', 'n1'],
+    ]) {
+      const ran = await trefoil([...args, '--config', changed]);
+      expect([ran.code, ran.stdout]).toEqual([2, '']);
+      expect(ran.stderr).toMatch(/^error: ConfigIncompatible: /m);
+    }
+  });
+
   it('names the node that cannot start, and leaves none running', async () => {
     const taken = await trefoil(['cluster', 'up', '--config', cluster.configFile, '--json']);
     expect(taken.code).toBe(0);

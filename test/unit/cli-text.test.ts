@@ -116,6 +116,9 @@ describe('failures', () => {
       exitCodeOf(new TrefoilError(name, '', outcome === undefined ? {} : { outcome }));
     expect(code('QuorumUnavailable')).toBe(1);
     expect(code('ConfigInvalid')).toBe(2);
+    // Configs that are sound by themselves and cannot be used with what is stored.
+    expect(code('ConfigIncompatible')).toBe(2);
+    expect(code('MapConflict')).toBe(2);
     expect(code('UnknownNamespace')).toBe(2);
     expect(code('QuorumNotReached')).toBe(4);
     expect(code('Timeout', 'failed')).toBe(1);

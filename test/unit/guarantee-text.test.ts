@@ -51,6 +51,17 @@ describe('the guarantee of a namespace', () => {
   it('says what an even number of replicas and a lease come to', () => {
     const text = guaranteeText(namespace('strategy: leader-follower, replicas: 4, clockBound: 200ms'));
     expect(text).toContain('4 replicas survive no more losses than 3 do: the majority is 3');
-    expect(text.some((line) => line.includes('under a lease'))).toBe(true);
+    expect(text).toContain(
+      'clockBound: reads are answered under a lease; stale ones are possible where clocks differ by more than 200 ms',
+    );
+  });
+
+  it('says that a lease is for linearizable reads only', () => {
+    for (const read of ['session', 'follower'])
+      expect(
+        guaranteeText(namespace(`strategy: leader-follower, clockBound: 200ms, read: ${read}`)),
+      ).toContain(
+        `clockBound: of no use to reads of mode ${read}, the default here; those that ask for linearizable are answered under a lease; stale ones are possible where clocks differ by more than 200 ms`,
+      );
   });
 });

@@ -28,7 +28,7 @@ describe('a leader-follower namespace', () => {
       'replicas: 2',
       'partitions: 1',
       'ack: all',
-      'minReplicas: 1',
+      'minReplicas: 2',
       'read: session',
       'ttl: 1h',
     ];
@@ -40,7 +40,7 @@ describe('a leader-follower namespace', () => {
       partitions: 1,
       ack: 'all',
       read: 'session',
-      minReplicas: 1,
+      minReplicas: 2,
       clockBoundMs: 200,
       logBytes: 1_572_864,
       durability: 'sync',
@@ -74,7 +74,10 @@ describe('a leader-follower namespace', () => {
       'logBytes: much',
       'logBytes must be a size such as 64MiB, 512KiB or 1GiB, or a whole number of bytes, not "much"',
     ],
-    ['clockBound: 2m', 'clockBound must be at most 60s, not "2m"'],
+    [
+      'clockBound: 600ms',
+      'clockBound must be at most 599ms (a lease lasts the time without a leader until an election, 600ms, less clockBound), not "600ms"',
+    ],
     ['minReplicas: 0', 'minReplicas must be a whole number 1 or more, not 0'],
     [
       'write: quorum',
@@ -103,6 +106,27 @@ describe('a leader-follower namespace', () => {
       'c.yaml:11: namespace photos: minReplicas 4 is more than its 3 replicas: no write could ever succeed',
     ]);
   });
+
+  it('takes the longest clockBound that leaves a lease', () => {
+    const text = led('clockBound: 599ms');
+    expect(parseClusterConfig(text, 'c').namespaces[0]).toMatchObject({ clockBoundMs: 599 });
+  });
+
+  it.each([
+    [3, 1, 2],
+    [4, 2, 3],
+    [5, 2, 3],
+  ])(
+    'of %i replicas refuses minReplicas %i, which is below a majority',
+    (replicas, minReplicas, majority) => {
+      const reason = `would do nothing: every write needs a majority of its ${replicas} replicas, ${majority}; set ${majority} or more`;
+      const text = (least: number) => led(`replicas: ${replicas}`, 'ack: all', `minReplicas: ${least}`);
+      expect(problemsOf(text(minReplicas))).toContain(
+        `c.yaml:12: namespace photos: minReplicas ${minReplicas} ${reason}`,
+      );
+      expect(problemsOf(text(majority)).join('\n')).not.toContain('minReplicas');
+    },
+  );
 
   it.each<[string, string[], string[]]>([
     ['linearizable', [], []],

@@ -1,10 +1,11 @@
 /** The core of a replica, as it begins after its memory was read. */
+import { ELECTION_MS } from '../../core/limits.js';
 import type { Turn } from '../strategy.js';
 import type { GroupFacts } from './group-facts.js';
 import type { Opened } from './opening.js';
 import { Raft } from './raft/raft.js';
 import { STORED_SEGMENTS } from './stored-segments.js';
-import { ELECTION_MS, HEARTBEATS_PER_ELECTION } from './tuning.js';
+import { HEARTBEATS_PER_ELECTION } from './tuning.js';
 
 export function newRaft(facts: GroupFacts, { hard, log, state }: Opened, turn: Turn): Raft {
   const { self, replicas, peers, namespace, appendBytesMax } = facts;

@@ -1,11 +1,5 @@
 /** Intervals and sizes of the strategy that are neither limits of the system nor a namespace's own. */
 
-/**
- * The shortest time without a leader after which a follower campaigns; the longest is twice this. Long against a round trip and
- * a stalled event loop, short against the two seconds in which a killed leader must be replaced.
- */
-export const ELECTION_MS = 600;
-
 /** Heartbeats an election timeout. */
 export const HEARTBEATS_PER_ELECTION = 5;
 
