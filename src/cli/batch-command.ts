@@ -78,10 +78,14 @@ function operationOf(parsed: unknown, line: number): BatchOperation<unknown> {
     const value: unknown = fields.get(name);
     if (value === undefined) return {};
     if (typeof value === 'number') return { [name]: value };
-    throw bad(line, `: ${name} must be a number`);
+    throw bad(
+      line,
+      `has ${name === 'ttlMs' ? 'a' : 'an'} ${name} that is no number: ${JSON.stringify(value)}`,
+    );
   };
   const ifAbsent: unknown = fields.get('ifAbsent') ?? false;
-  if (typeof ifAbsent !== 'boolean') throw bad(line, ': ifAbsent must be true or false');
+  if (typeof ifAbsent !== 'boolean')
+    throw bad(line, `has an ifAbsent that is neither true nor false: ${JSON.stringify(ifAbsent)}`);
   const condition = { ...number('ifVersion'), ...(ifAbsent ? { ifAbsent } : {}) };
   return type === 'put'
     ? { type, key, value: fields.get('value'), ...number('ttlMs'), ...condition }
