@@ -145,4 +145,18 @@ describe('explanations', () => {
       'guarantee    sees every acknowledged write',
     ]);
   });
+
+  it('give the version that a condition may name, of a key that is led', () => {
+    const explain = {
+      coordinator: nodeId('n1'),
+      strategy: 'leader-follower',
+      required: 'lease',
+      replicas: [{ node: nodeId('n1'), answer: 'leads' }],
+      repaired: [],
+      guarantee: 'linearizable',
+    } as const;
+    const after = (version: number): string[] => explanationLines(explain, version).slice(2);
+    expect(after(12)).toEqual(['version      12', 'guarantee    linearizable']);
+    expect(after(0)).toEqual(['version      0, absent', 'guarantee    linearizable']);
+  });
 });
