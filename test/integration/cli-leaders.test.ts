@@ -184,3 +184,13 @@ describe('with ack all', () => {
     expect(await json(['update', 'k', '--append', 'x', '-n', 'every'])).toMatchObject({ replicas: 2 });
   });
 });
+
+it('help says which strategy an option is for, and what a line of a batch may be', async () => {
+  const help = async (command: string): Promise<string> =>
+    (await trefoil([command, '--help'])).stdout.replaceAll(/\s+/g, ' ');
+  const [put, update, batch] = await Promise.all(['put', 'update', 'batch'].map(help));
+  expect(put).toMatch(/--write leaderless: .*--ack with a leader: .*--if-version with a leader: /);
+  expect(update).toMatch(/--read leaderless: .*with a leader the latest is read.*--resolve leaderless: /);
+  expect(batch).toContain('give their keys a common {tag}');
+  expect(batch).toContain('{"put":KEY,"value":JSON,"ttlMs":N} {"delete":KEY} With a leader either may have');
+});
