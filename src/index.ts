@@ -42,6 +42,7 @@ export type {
   ScanOptions,
   Session,
   SetEntry,
+  Updated,
   UpdateOptions,
   ValueCodec,
   WriteCondition,

@@ -5,7 +5,7 @@
  *     {"delete":"{order/7}/draft","ifVersion":41}
  */
 import type { CommandModule } from 'yargs';
-import type { BatchOperation, BatchResult } from '../client/api.js';
+import type { BatchOperation, BatchResult, Written } from '../client/api.js';
 import { TrefoilError } from '../core/errors.js';
 import { withDatabase } from './connect.js';
 import { cliContext, type CliContext } from './context.js';
@@ -16,8 +16,10 @@ import {
   type DataArguments,
   type WriteArguments,
 } from './data-options.js';
+import { degradedNote, explainForNote, replicasWanted } from './degraded-note.js';
 import { EXIT, endWith } from './exit-codes.js';
 import { failureJson } from './failure.js';
+import { writtenLine } from './put-command.js';
 import { parseJson, readBytes } from './read-input.js';
 
 type BatchArguments = DataArguments & Pick<WriteArguments, 'write' | 'ack'> & { readonly atomic: boolean };
@@ -34,18 +36,27 @@ export const batchCommand: CommandModule<object, BatchArguments> = {
   describe: 'put and delete what standard input says, one JSON object a line',
   builder: (yargs) =>
     writeOption(dataOptions(yargs)).option('atomic', {
-      describe: 'with a leader: all of them or none; their keys share a {tag}',
+      describe:
+        'with a leader: all of them or none; give their keys a common {tag}, which puts them into one partition',
       type: 'boolean',
       default: false,
-    }),
+    }).epilogue(`Lines:
+  {"put":KEY,"value":JSON,"ttlMs":N}
+  {"delete":KEY}
+With a leader either may have "ifVersion":N or "ifAbsent":true.
+Without --atomic each stands for itself; exit code 3: some of them failed.`),
   handler: async (argv) => {
     const context = cliContext(argv);
     const text = new TextDecoder().decode(await readBytes(process.stdin, INPUT_BYTES_MAX));
     const operations = batchOperations(text);
-    const results = await withDatabase(argv, (db) =>
-      db.namespace(argv.namespace).batch(operations, { ...callOptions('', argv), atomic: argv.atomic }),
-    );
+    const { results, wanted } = await withDatabase(argv, async (db) => {
+      const wanted = replicasWanted(db.map, argv);
+      const options = { ...explainForNote(wanted, argv.json), ...callOptions('', argv), atomic: argv.atomic };
+      return { wanted, results: await db.namespace(argv.namespace).batch(operations, options) };
+    });
     results.forEach((result) => printResult(context, result));
+    const degraded = degradedNote(wanted, results.flatMap(writtenOf));
+    if (degraded !== undefined && !context.json) context.note(degraded);
     const failed = results.flatMap((result) => (result.type === 'error' ? [result.error] : []));
     if (failed.length === 0) return;
     if (failed.some(({ outcome }) => outcome === 'unknown')) endWith(EXIT.unknown);
@@ -78,10 +89,14 @@ function operationOf(parsed: unknown, line: number): BatchOperation<unknown> {
     const value: unknown = fields.get(name);
     if (value === undefined) return {};
     if (typeof value === 'number') return { [name]: value };
-    throw bad(line, `: ${name} must be a number`);
+    throw bad(
+      line,
+      `has ${name === 'ttlMs' ? 'a' : 'an'} ${name} that is no number: ${JSON.stringify(value)}`,
+    );
   };
   const ifAbsent: unknown = fields.get('ifAbsent') ?? false;
-  if (typeof ifAbsent !== 'boolean') throw bad(line, ': ifAbsent must be true or false');
+  if (typeof ifAbsent !== 'boolean')
+    throw bad(line, `has an ifAbsent that is neither true nor false: ${JSON.stringify(ifAbsent)}`);
   const condition = { ...number('ifVersion'), ...(ifAbsent ? { ifAbsent } : {}) };
   return type === 'put'
     ? { type, key, value: fields.get('value'), ...number('ttlMs'), ...condition }
@@ -100,9 +115,25 @@ function printResult(context: CliContext, result: BatchResult<unknown>): void {
     else context.print(`failed ${key}: ${error.code}: ${error.message}`);
     return;
   }
-  const { key, siblings, version } = result.written;
   const verb = result.type === 'put' ? 'stored' : 'deleted';
-  if (context.json) {
-    context.printJson({ key, result: verb, siblings, ...(version === undefined ? {} : { version }) });
-  } else context.print(`${verb} ${key}`);
+  if (context.json) context.printJson(resultJson(verb, result.written));
+  else context.print(writtenLine(verb, result.written));
+}
+
+/** A write of a batch as `--json` prints it. */
+export function resultJson(
+  result: 'stored' | 'deleted',
+  { key, siblings, version, replicas }: Written,
+): Record<string, unknown> {
+  return {
+    key,
+    result,
+    siblings,
+    ...(version === undefined ? {} : { version }),
+    ...(replicas === undefined ? {} : { replicas }),
+  };
+}
+
+function writtenOf(result: BatchResult<unknown>): Written[] {
+  return result.type === 'put' || result.type === 'delete' ? [result.written] : [];
 }

@@ -46,7 +46,7 @@ const downCommand: CommandModule<object, DownArguments> = {
 
 const statusCommand: CommandModule<object, StatusArguments> = {
   command: 'status',
-  describe: 'show every node: state, peers, hints, repairs, memory',
+  describe: 'show every node: state, peers, leaders, hints, repairs, memory',
   builder: (yargs) =>
     connectionOptions(yargs)
       .option('config', {

@@ -43,10 +43,16 @@ export function dataOptions<T>(yargs: Argv<T>): Argv<T & DataArguments> {
   });
 }
 
-export function readOption<T>(yargs: Argv<T>): Argv<T & Pick<ReadArguments, 'read'>> {
+/** What `--read` means to a command that only reads. */
+const READ_HELP =
+  'leaderless: replicas that must answer: one, quorum, all or a number; with a leader: linearizable, session or follower';
+
+export function readOption<T>(
+  yargs: Argv<T>,
+  describe: string = READ_HELP,
+): Argv<T & Pick<ReadArguments, 'read'>> {
   return yargs.option('read', {
-    describe:
-      'replicas that must answer: one, quorum, all or a number; with a leader: linearizable, session or follower',
+    describe,
     type: 'string',
     requiresArg: true,
     coerce: (text: string | undefined) => parseReadLevel(text),
@@ -55,7 +61,8 @@ export function readOption<T>(yargs: Argv<T>): Argv<T & Pick<ReadArguments, 'rea
 
 export function stalenessOption<T>(yargs: Argv<T>): Argv<T & StalenessArguments> {
   const withOption = yargs.option('max-staleness', {
-    describe: 'with a leader: how far behind a follower that answers may be: 500ms, 2s',
+    describe:
+      'with a leader, read session or follower: how far behind the replica that answers may be: 500ms, 2s',
     type: 'string',
     requiresArg: true,
     coerce: (text: string | undefined) =>
@@ -67,13 +74,13 @@ export function stalenessOption<T>(yargs: Argv<T>): Argv<T & StalenessArguments>
 export function writeOption<T>(yargs: Argv<T>): Argv<T & Pick<WriteArguments, 'write' | 'ack'>> {
   return yargs
     .option('write', {
-      describe: 'replicas that must have it on disk: one, quorum, all or a number',
+      describe: 'leaderless: replicas that must have it on disk: one, quorum, all or a number',
       type: 'string',
       requiresArg: true,
       coerce: (text: string | undefined) => parseLevel(text, '--write'),
     })
     .option('ack', {
-      describe: 'with a leader: who must have it on disk: leader, quorum or all',
+      describe: 'with a leader: who must have it on disk: leader (a failover may lose it), quorum or all',
       type: 'string',
       requiresArg: true,
       coerce: (text: string | undefined) => parseAck(text),
@@ -83,7 +90,8 @@ export function writeOption<T>(yargs: Argv<T>): Argv<T & Pick<WriteArguments, 'w
 export function conditionOptions<T>(yargs: Argv<T>): Argv<T & ConditionArguments> {
   const withOptions = yargs
     .option('if-version', {
-      describe: 'with a leader: only if the key has this version, as get --json shows it; 0 for absent',
+      describe:
+        'with a leader: only if the key has this version, as put and get --explain tell it; 0 for absent',
       type: 'string',
       requiresArg: true,
       coerce: (text: string | undefined) => parseVersion(text),
@@ -106,7 +114,8 @@ export function explainOption<T>(yargs: Argv<T>): Argv<T & Pick<ReadArguments, '
 
 export function contextOption<T>(yargs: Argv<T>): Argv<T & Pick<WriteArguments, 'context'>> {
   return yargs.option('context', {
-    describe: 'what you had read: the context of get --json',
+    describe:
+      'what you had read, the context of get --json: replaces exactly that; with a leader, only if nobody has written since',
     type: 'string',
     requiresArg: true,
   });
@@ -114,7 +123,7 @@ export function contextOption<T>(yargs: Argv<T>): Argv<T & Pick<WriteArguments, 
 
 export function ttlOption<T>(yargs: Argv<T>): Argv<T & { readonly ttl: number | undefined }> {
   return yargs.option('ttl', {
-    describe: 'time to live: 90s, 15m, 7d',
+    describe: 'time to live, with its unit: 500ms, 90s, 15m, 7d',
     type: 'string',
     requiresArg: true,
     coerce: (text: string | undefined) => (text === undefined ? undefined : parseDurationMs(text, '--ttl')),

@@ -1,6 +1,6 @@
 /** `trefoil get KEY`: the value on stdout and nothing else, so that it can be redirected. */
 import type { CommandModule } from 'yargs';
-import type { Database, Entry } from '../client/api.js';
+import type { Database, Entry, Updated } from '../client/api.js';
 import type { ConflictPolicy } from '../core/views.js';
 import { withDatabase } from './connect.js';
 import { cliContext, type CliContext } from './context.js';
@@ -50,7 +50,7 @@ export function conflictOf(db: Database, namespace: string): ConflictPolicy {
 
 /** An entry as `--json` prints it, here and in `scan` and `update`. Plain reads show a set's elements as siblings. */
 export function entryJson(
-  entry: Entry<unknown>,
+  entry: Updated<unknown>,
   conflict: ConflictPolicy = 'siblings',
 ): Record<string, unknown> {
   const siblings = entry.siblings.map(jsonValue);
@@ -65,6 +65,7 @@ export function entryJson(
     context: contextText(entry.context),
     ...(entry.version === undefined ? {} : { version: entry.version }),
     ...(entry.lag === undefined ? {} : { lag: entry.lag }),
+    ...(entry.replicas === undefined ? {} : { replicas: entry.replicas }),
     ...(entry.explain === undefined ? {} : { explain: entry.explain }),
   };
 }
@@ -84,7 +85,8 @@ function printEntry(
   if (entry.lag !== undefined && entry.lag.entries > 0) {
     context.note(`from a follower that was ${entry.lag.entries} entries behind`);
   }
-  if (entry.explain !== undefined) explanationLines(entry.explain).forEach((line) => context.note(line));
+  if (entry.explain !== undefined)
+    explanationLines(entry.explain, entry.version).forEach((line) => context.note(line));
 }
 
 function printSiblings(context: CliContext, namespace: string, entry: Entry<unknown>): void {

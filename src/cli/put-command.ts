@@ -18,6 +18,7 @@ import {
   type DataArguments,
   type WriteArguments,
 } from './data-options.js';
+import { degradedNote, explainForNote, replicasWanted, type Telling } from './degraded-note.js';
 import { explanationLines } from './explanation-text.js';
 import { readInput } from './read-input.js';
 
@@ -49,32 +50,52 @@ export const putCommand: CommandModule<object, PutArguments> = {
   handler: async (argv) => {
     const context = cliContext(argv);
     const value = await readInput(argv);
-    const written = await withDatabase(argv, (db) =>
-      db.namespace(argv.namespace).put(argv.key, value, callOptions(argv.key, argv)),
-    );
-    printWritten(context, 'stored', written);
+    await withDatabase(argv, async (db) => {
+      const wanted = replicasWanted(db.map, argv);
+      const options = { ...explainForNote(wanted, argv.json), ...callOptions(argv.key, argv) };
+      const written = await db.namespace(argv.namespace).put(argv.key, value, options);
+      printWritten(context, 'stored', written, { wanted, explain: argv.explain });
+    });
   },
 };
 
+/** A write as `--json` prints it, here and in `delete`. */
+export function writtenJson(written: Written): Record<string, unknown> {
+  return {
+    key: written.key,
+    context: contextText(written.context),
+    siblings: written.siblings,
+    ...(written.version === undefined ? {} : { version: written.version }),
+    ...(written.replicas === undefined ? {} : { replicas: written.replicas }),
+    ...(written.explain === undefined ? {} : { explain: written.explain }),
+  };
+}
+
+/** A write on one line, here, in `delete` and in `batch`. A delete leaves no version behind that a condition could name. */
+export function writtenLine(verb: 'stored' | 'deleted', { key, version }: Written): string {
+  return verb === 'stored' && version !== undefined ? `stored ${key}, version ${version}` : `${verb} ${key}`;
+}
+
 /** Tells of a write, here and in `delete`. */
-export function printWritten(context: CliContext, verb: 'stored' | 'deleted', written: Written): void {
+export function printWritten(
+  context: CliContext,
+  verb: 'stored' | 'deleted',
+  written: Written,
+  { wanted, explain }: Telling,
+): void {
   if (context.json) {
-    context.printJson({
-      key: written.key,
-      context: contextText(written.context),
-      siblings: written.siblings,
-      ...(written.version === undefined ? {} : { version: written.version }),
-      ...(written.replicas === undefined ? {} : { replicas: written.replicas }),
-      ...(written.explain === undefined ? {} : { explain: written.explain }),
-    });
+    context.printJson(writtenJson(written));
     return;
   }
-  context.print(`${verb} ${written.key}`);
+  context.print(writtenLine(verb, written));
+  const degraded = degradedNote(wanted, [written]);
+  if (degraded !== undefined) context.note(degraded);
   if (written.siblings > 1) {
     const urgency = written.siblings >= SIBLINGS_WARNING ? 'warning: ' : '';
     context.note(
       `${urgency}the key has ${written.siblings} siblings now; pass --context to replace what you have read`,
     );
   }
-  if (written.explain !== undefined) explanationLines(written.explain).forEach((line) => context.note(line));
+  if (explain && written.explain !== undefined)
+    explanationLines(written.explain).forEach((line) => context.note(line));
 }

@@ -10,7 +10,10 @@ export type UpdateChange =
   | { readonly type: 'merge'; readonly patch: unknown }
   | { readonly type: 'resolve'; readonly index: number };
 
-/** The new value. Throws `ConditionFailed` where the change does not fit what is there. */
+/**
+ * The new value. Throws `BadRequest` where the change is none for a value of this type, and `ConditionFailed` where it may fit once
+ * somebody has written again.
+ */
 export function applyChange(change: UpdateChange, current: unknown, siblings: readonly unknown[]): unknown {
   if (change.type === 'resolve') return chooseSibling(siblings, change.index);
   if (siblings.length > 1)
@@ -22,14 +25,11 @@ export function applyChange(change: UpdateChange, current: unknown, siblings: re
     case 'append':
       if (current === undefined) return change.text;
       if (typeof current === 'string') return current + change.text;
-      throw new TrefoilError('ConditionFailed', `--append needs a text, the key holds ${kindOf(current)}`);
+      throw new TrefoilError('BadRequest', `--append needs a text, the key holds ${kindOf(current)}`);
     case 'increment':
       if (current === undefined) return change.by;
       if (typeof current === 'number') return current + change.by;
-      throw new TrefoilError(
-        'ConditionFailed',
-        `--increment needs a number, the key holds ${kindOf(current)}`,
-      );
+      throw new TrefoilError('BadRequest', `--increment needs a number, the key holds ${kindOf(current)}`);
     case 'merge':
       return mergePatch(current, change.patch);
   }
@@ -65,5 +65,7 @@ function isPlainObject(value: unknown): value is Record<string, unknown> {
 function kindOf(value: unknown): string {
   if (value instanceof Uint8Array) return 'bytes';
   if (Array.isArray(value)) return 'an array';
-  return value === null ? 'null' : `a ${typeof value}`;
+  if (typeof value === 'string') return 'a text';
+  if (typeof value === 'object') return value === null ? 'null' : 'an object';
+  return `a ${typeof value}`;
 }

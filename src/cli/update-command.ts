@@ -1,8 +1,9 @@
 /** `trefoil update KEY`: read, change, write with the context of the read; retried when another writer came between. */
 import type { Argv, CommandModule } from 'yargs';
+import type { Updated } from '../client/api.js';
 import { TrefoilError } from '../core/errors.js';
 import { withDatabase } from './connect.js';
-import { cliContext } from './context.js';
+import { cliContext, type CliContext } from './context.js';
 import {
   callOptions,
   dataOptions,
@@ -13,6 +14,7 @@ import {
   type ReadArguments,
   type WriteArguments,
 } from './data-options.js';
+import { degradedNote, explainForNote, replicasWanted, type Telling } from './degraded-note.js';
 import { explanationLines } from './explanation-text.js';
 import { entryJson } from './get-command.js';
 import { parseJson } from './read-input.js';
@@ -31,11 +33,14 @@ type UpdateArguments = DataArguments &
   Omit<WriteArguments, 'context'> &
   ChangeArguments & { readonly key: string };
 
+const READ_HELP =
+  'leaderless: replicas that must answer: one, quorum, all or a number; with a leader the latest is read, whatever this says';
+
 export const updateCommand: CommandModule<object, UpdateArguments> = {
   command: 'update <key>',
-  describe: 'change the value of a key, or resolve its siblings',
+  describe: 'read a key, change its value or resolve its siblings, and write it',
   builder: (yargs) =>
-    changeOptions(explainOption(writeOption(readOption(dataOptions(yargs))))).positional('key', {
+    changeOptions(explainOption(writeOption(readOption(dataOptions(yargs), READ_HELP)))).positional('key', {
       describe: 'the key',
       type: 'string',
       demandOption: true,
@@ -43,33 +48,35 @@ export const updateCommand: CommandModule<object, UpdateArguments> = {
   handler: async (argv) => {
     const context = cliContext(argv);
     const change = changeOf(argv);
-    const entry = await withDatabase(argv, (db) =>
-      db
+    await withDatabase(argv, async (db) => {
+      const wanted = replicasWanted(db.map, argv);
+      const options = { ...explainForNote(wanted, argv.json), ...callOptions(argv.key, argv) };
+      const entry = await db
         .namespace(argv.namespace)
-        .update(
-          argv.key,
-          (current, siblings) => applyChange(change, current, siblings),
-          callOptions(argv.key, argv),
-        ),
-    );
-    if (context.json) {
-      context.printJson(entryJson(entry));
-      return;
-    }
-    context.print(valueLine(entry.value));
-    if (entry.explain !== undefined) explanationLines(entry.explain).forEach((line) => context.note(line));
+        .update(argv.key, (current, siblings) => applyChange(change, current, siblings), options);
+      if (context.json) context.printJson(entryJson(entry));
+      else printUpdated(context, entry, { wanted, explain: argv.explain });
+    });
   },
 };
+
+function printUpdated(context: CliContext, entry: Updated<unknown>, { wanted, explain }: Telling): void {
+  context.print(valueLine(entry.value));
+  const degraded = degradedNote(wanted, [entry]);
+  if (degraded !== undefined) context.note(degraded);
+  if (explain && entry.explain !== undefined)
+    explanationLines(entry.explain, entry.version).forEach((line) => context.note(line));
+}
 
 function changeOptions<T>(yargs: Argv<T>): Argv<T & ChangeArguments> {
   const text = { type: 'string', requiresArg: true } as const;
   return yargs
-    .option('append', { ...text, describe: 'append this text' })
-    .option('increment', { ...text, describe: 'add this number' })
+    .option('append', { ...text, describe: 'append this text; to nothing where the key is absent' })
+    .option('increment', { ...text, describe: 'add this number; to 0 where the key is absent' })
     .option('merge', { ...text, describe: 'merge this JSON object; null removes a member' })
     .option('resolve', {
       ...text,
-      describe: 'keep the sibling of this index, as get shows it, and drop the others',
+      describe: 'leaderless: keep the sibling of this index, as get shows it, and drop the others',
     });
 }
 

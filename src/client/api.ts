@@ -100,6 +100,12 @@ export interface Entry<T> {
   readonly explain?: Explanation;
 }
 
+/** What an update has left of a key. */
+export interface Updated<T> extends Entry<T> {
+  /** Leader-follower: how many replicas have the update's write on disk, as far as the leader knew. Absent where there was nothing to write. */
+  readonly replicas?: number;
+}
+
 export interface Written {
   readonly key: string;
   /** Covers what the writer had seen and this write, but no sibling that it stands beside. */
@@ -179,13 +185,14 @@ export interface Namespace<T> {
     key: string,
     change: (current: T | undefined, siblings: readonly T[]) => T | undefined,
     options?: UpdateOptions,
-  ): Promise<Entry<T>>;
+  ): Promise<Updated<T>>;
   /**
    * Many operations at once, in no order, up to 256 under way. One result for each in its place; errors are
    * results too, so it does not reject for single keys. `timeoutMs` is for the whole batch.
    *
    * Not atomic, unless `atomic` is set, in a leader-follower namespace: then up to 128 puts and deletes of keys of one partition take effect
-   * together, on all their conditions, or the call rejects and none does (with outcome `unknown`: all or none did).
+   * together, on all their conditions, or the call rejects and none does (with outcome `unknown`: all or none did). Give the keys a common
+   * `{tag}`: without one they are of one partition only by chance.
    */
   batch(operations: readonly BatchOperation<T>[], options?: BatchOptions): Promise<BatchResult<T>[]>;
   /**

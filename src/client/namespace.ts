@@ -16,6 +16,7 @@ import type {
   ReadOptions,
   ScanOptions,
   Session,
+  Updated,
   UpdateOptions,
   ValueCodec,
   WriteOptions,
@@ -64,7 +65,7 @@ export class NamespaceHandle<T> implements Namespace<T> {
     key: string,
     change: (current: T | undefined, siblings: readonly T[]) => T | undefined,
     options: UpdateOptions = {},
-  ): Promise<Entry<T>> {
+  ): Promise<Updated<T>> {
     const deadlineMs = this.#calls.deadlineMs(options);
     return this.#calls.parts.turns.take(`${this.name}/${key}`, deadlineMs, options.signal, () => {
       const { entry } = this.#calls;
@@ -102,7 +103,7 @@ export class NamespaceHandle<T> implements Namespace<T> {
     change: (current: T | undefined, siblings: readonly T[]) => T | undefined,
     options: UpdateOptions,
     deadlineMs: number,
-  ): Promise<Entry<T>> {
+  ): Promise<Updated<T>> {
     let changed: T | undefined;
     const ttlMs = checkTtlMs(options.ttlMs);
     const end = await runUpdate({
@@ -136,7 +137,7 @@ export class NamespaceHandle<T> implements Namespace<T> {
     change: (current: T | undefined, siblings: readonly T[]) => T | undefined,
     options: UpdateOptions,
     deadlineMs: number,
-  ): Promise<Entry<T>> {
+  ): Promise<Updated<T>> {
     let changed: T | undefined;
     const ttlMs = checkTtlMs(options.ttlMs);
     const { runtime } = this.#calls.parts;
@@ -167,14 +168,14 @@ export class NamespaceHandle<T> implements Namespace<T> {
     });
   }
 
-  #changedEntry(key: string, changed: T | undefined, result: PutResult): Entry<T> {
+  #changedEntry(key: string, changed: T | undefined, result: PutResult): Updated<T> {
     return {
       key,
       value: changed,
       siblings: changed === undefined ? [] : [changed],
       context: publicContext(key, result.context),
       // A deleted key is absent, whichever entry deleted it.
-      ...this.#ledBy({ version: changed === undefined ? 0 : result.version }),
+      ...this.#ledBy({ version: changed === undefined ? 0 : result.version, replicas: result.replicas }),
       ...explained(result.explain),
     };
   }

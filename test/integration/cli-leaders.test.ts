@@ -41,6 +41,7 @@ async function json<T>(args: readonly string[]): Promise<T> {
 beforeAll(async () => {
   cluster = await makeCluster('cli-leaders', 3, [
     'name: default, strategy: leader-follower, replicas: 3, partitions: 4, guarantee: linearizable',
+    'name: every, strategy: leader-follower, replicas: 3, partitions: 1, ack: all, minReplicas: 2',
     'name: plain, strategy: leaderless, replicas: 3, partitions: 4',
   ]);
   const { nodes } = await json<UpJson>(['cluster', 'up', '--config', cluster.configFile]);
@@ -63,7 +64,7 @@ describe('keys of a namespace with leaders', () => {
   it('are put on conditions', async () => {
     expect(await trefoil(['put', 'seat', 'ada', '--if-absent'])).toMatchObject({
       code: 0,
-      stdout: 'stored seat\n',
+      stdout: expect.stringMatching(/^stored seat, version \d+\n$/) as string,
     });
     const second = await trefoil(['put', 'seat', 'bob', '--if-absent']);
     expect(second.code).toBe(1);
@@ -71,10 +72,11 @@ describe('keys of a namespace with leaders', () => {
     const { value, version, context } = await json<EntryJson>(['get', 'seat']);
     expect(value).toBe('ada');
     expect(version).toBeGreaterThan(0);
+    expect((await trefoil(['get', 'seat', '--explain'])).stderr).toContain(`\nversion      ${version}\n`);
     expect((await trefoil(['put', 'seat', 'bob', '--if-version', String(version)])).code).toBe(0);
     expect((await trefoil(['delete', 'seat', '--context', context ?? ''])).code).toBe(1);
     expect((await trefoil(['delete', 'seat', '--if-version', String(version)])).code).toBe(1);
-    expect((await trefoil(['get', 'seat'])).stdout).toBe('bob\n');
+    expect(await trefoil(['get', 'seat'])).toMatchObject({ code: 0, stdout: 'bob\n', stderr: '' });
     expect((await trefoil(['delete', 'seat'])).code).toBe(0);
     expect((await trefoil(['get', 'seat'])).code).toBe(5);
   });
@@ -97,7 +99,9 @@ describe('keys of a namespace with leaders', () => {
     const first = ['{"put":"{o}/1","value":{"n":1},"ifAbsent":true}', '{"put":"{o}/2","value":2}'];
     expect(await batch(first, ['--atomic'])).toMatchObject({
       code: 0,
-      stdout: 'stored {o}/1\nstored {o}/2\n',
+      stdout: expect.stringMatching(
+        /^stored \{o\}\/1, version (\d+)\nstored \{o\}\/2, version \1\n$/,
+      ) as string,
     });
     const second = ['{"put":"{o}/2","value":3}', '{"put":"{o}/1","value":3,"ifAbsent":true}'];
     expect((await batch(second, ['--atomic'])).code).toBe(1);
@@ -106,7 +110,7 @@ describe('keys of a namespace with leaders', () => {
     const apart = await batch(second);
     expect([apart.code, apart.stdout]).toEqual([
       3,
-      expect.stringMatching(/^stored \{o\}\/2\nfailed \{o\}\/1: ConditionFailed/),
+      expect.stringMatching(/^stored \{o\}\/2, version \d+\nfailed \{o\}\/1: ConditionFailed/),
     ]);
     expect((await batch(['{"put":"a","value":1}', 'b'])).stderr).toContain('line 2 is not JSON');
     expect((await batch(first, ['--atomic', '-n', 'plain'])).stderr).toContain('Unsupported');
@@ -135,7 +139,7 @@ it('cluster status counts leaders', async () => {
       const lines = (await trefoil(['cluster', 'status'])).stdout.split('\n');
       const leads = lines.slice(1, 4).map((line) => Number(line.trim().split(/ {2,}/)[5]));
       // One leader for each partition, once all of them have been elected.
-      return leads.reduce((sum, n) => sum + n, 0) === 4 ? lines[0] : undefined;
+      return leads.reduce((sum, n) => sum + n, 0) === 5 ? lines[0] : undefined;
     },
     { deadlineMs: 20_000, everyMs: 200 },
   );
@@ -146,10 +150,11 @@ it('cluster status counts leaders', async () => {
   expect(groups.split('\n').map((line) => line.split(/ {2,}/)[0])).toEqual([
     'GROUP',
     ...[0, 1, 2, 3].map((partition) => `default/${partition}`),
+    'every/0',
   ]);
   expect(groups).toMatch(/^default\/0 +n[123] +[\d,]+ +[\d,]+ +n[123] [\d,]+, n[123] [\d,]+$/m);
   const { withoutLeader, groups: told } = await json<StatusJson>(['cluster', 'status', '--groups']);
-  expect([withoutLeader, told.length]).toEqual([[], 4]);
+  expect([withoutLeader, told.length]).toEqual([[], 5]);
 });
 
 it('config check tells both strategies apart', async () => {
@@ -158,6 +163,54 @@ it('config check tells both strategies apart', async () => {
   expect(ran.stdout).toMatch(/default +leader-follower +3 +linearizable +quorum +4 +- +sync +none/);
   expect(ran.stdout).toContain('linearizable: a read sees every write acknowledged before it began');
   expect(ran.stdout).toContain('read-your-writes: R+W = 2+2 > N = 3');
+});
+
+describe('with ack all', () => {
+  const every = (...args: string[]): Promise<Ran> => trefoil([...args, '-n', 'every']);
+
+  it('nothing is noted while all replicas have what is written', async () => {
+    for (const args of [
+      ['put', 'k', 'v'],
+      ['update', 'k', '--append', 'w'],
+      ['delete', 'k'],
+    ])
+      expect(await every(...args)).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  it('a write that a dead node lacks says so, and to machines how many have it', async () => {
+    process.kill(pids[1] as number, 'SIGKILL');
+    const degraded = { code: 0, stderr: 'note: on 2 of 3 replicas; n2 cannot be reached\n' };
+    expect(await every('put', 'k', 'v')).toMatchObject(degraded);
+    expect(await every('update', 'k', '--append', 'w')).toMatchObject({ ...degraded, stdout: 'vw\n' });
+    expect(await every('delete', 'k')).toMatchObject({ ...degraded, stdout: 'deleted k\n' });
+    expect((await every('put', 'k', 'v', '--explain')).stderr).toMatch(
+      /^note: on 2 of 3 replicas; n2 cannot be reached\ncoordinator [^]*\n {2}n2 {2}unreachable\n/,
+    );
+    // A majority was asked for, and has it.
+    expect(await every('put', 'k', 'v', '--ack', 'quorum')).toMatchObject({ code: 0, stderr: '' });
+    const lines = Buffer.from('{"put":"a","value":1}\n{"delete":"b"}\n');
+    const batch = (...more: string[]): Promise<Ran> =>
+      trefoil(['batch', '-n', 'every', ...more], { input: lines });
+    expect((await batch('--atomic')).stderr).toBe(
+      'note: 2 of 2 writes are on fewer than 3 replicas; n2 cannot be reached\n',
+    );
+    const told = (await batch('--json')).stdout.trim().split('\n');
+    expect(told.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+      { key: 'a', result: 'stored', replicas: 2 },
+      { key: 'b', result: 'deleted', replicas: 2 },
+    ]);
+    expect(await json(['update', 'k', '--append', 'x', '-n', 'every'])).toMatchObject({ replicas: 2 });
+  });
+});
+
+it('help says which strategy an option is for, and what a line of a batch may be', async () => {
+  const help = async (command: string): Promise<string> =>
+    (await trefoil([command, '--help'])).stdout.replaceAll(/\s+/g, ' ');
+  const [put, update, batch] = await Promise.all(['put', 'update', 'batch'].map(help));
+  expect(put).toMatch(/--write leaderless: .*--ack with a leader: .*--if-version with a leader: /);
+  expect(update).toMatch(/--read leaderless: .*with a leader the latest is read.*--resolve leaderless: /);
+  expect(batch).toContain('give their keys a common {tag}');
+  expect(batch).toContain('{"put":KEY,"value":JSON,"ttlMs":N} {"delete":KEY} With a leader either may have');
 });
 
 describe('cluster status where something is amiss', () => {
@@ -177,6 +230,8 @@ describe('cluster status where something is amiss', () => {
   };
 
   it('says which nodes run another epoch', async () => {
+    const up = await json<UpJson>(['cluster', 'up', ...config()]);
+    pids = up.nodes.map(({ pid }) => pid);
     kill(2);
     await status(/^n3 .* down /m, 3);
     const changed = join(cluster.folder, 'changed.yaml');
@@ -192,9 +247,9 @@ describe('cluster status where something is amiss', () => {
   it('counts the partitions that have no leader', async () => {
     kill(1);
     kill(2);
-    const lost = /^4 of 4 partitions have no leader among the nodes that answer$/m;
+    const lost = /^5 of 5 partitions have no leader among the nodes that answer$/m;
     const text = await status(lost, 3, config());
-    expect(text).toMatch(/^n1 .* up +0\/2 +0 +- /m);
+    expect(text).toMatch(/^n1 .* up +0\/\d +0 +- /m);
     expect((await trefoil(['put', 'k', 'v', '--timeout', '500ms'])).code).toBe(1);
   });
 
@@ -205,7 +260,7 @@ describe('cluster status where something is amiss', () => {
     const told = await trefoil(['cluster', 'status', '--json', ...config(), '--timeout', '500ms']);
     const { nodes, withoutLeader } = JSON.parse(told.stdout) as StatusJson;
     expect(nodes.map(({ state, epoch }) => [state, epoch])).toEqual(Array(3).fill(['down', null]));
-    expect(withoutLeader).toHaveLength(4);
+    expect(withoutLeader).toHaveLength(5);
   });
 
   it('says what to do where it cannot know the nodes', async () => {

@@ -173,7 +173,8 @@ describe('keys', () => {
     );
     const resolved = await json<EntryJson>(['get', 'color']);
     expect(resolved.siblings).toEqual([before.siblings[1]]);
-    await trefoil(['put', 'color', 'green', '--context', resolved.context ?? '']);
+    const replaced = await trefoil(['put', 'color', 'green', '--context', resolved.context ?? '']);
+    expect([replaced.code, replaced.stderr]).toEqual([0, '']);
     expect((await json<EntryJson>(['get', 'color'])).siblings).toEqual(['green']);
   });
 
@@ -185,7 +186,7 @@ describe('keys', () => {
     await trefoil(['update', 'doc', '--merge', '{"a":1,"b":{"c":2}}']);
     const merged = await json<EntryJson>(['update', 'doc', '--merge', '{"a":null,"b":{"d":3}}']);
     expect(merged).toMatchObject({ value: { b: { c: 2, d: 3 } } });
-    expect(await trefoil(['update', 'count', '--append', 'x'])).toMatchObject({ code: 1 });
+    expect(await trefoil(['update', 'count', '--append', 'x'])).toMatchObject({ code: 2 });
   });
 
   it('expires', async () => {

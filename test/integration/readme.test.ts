@@ -1,7 +1,7 @@
 /**
  * The README does what it says: every command of it runs, in order, in one shell, in a stand-in for a clone.
  *
- * What differs from a newcomer's terminal: the ports are free ones (`TREFOIL_SEEDS` names them), and HOME is a
+ * What differs from a newcomer's terminal: the ports are free ones (at first `TREFOIL_SEEDS` names them), and HOME is a
  * temporary folder with two photos. The two commands for a fresh machine are not run here, because this
  * very test is part of the second; what runs them instead is checked below.
  */
@@ -23,9 +23,10 @@ const commandsOf = (block: Block): string[] =>
 const shellBlocks = blocks.filter(({ language }) => language === 'sh' || language === 'bash');
 const commands = shellBlocks.flatMap(commandsOf);
 
-/** The commands that the README runs to show a deleted key and a node that is down; all others end with 0. */
+/** The commands that the README runs to show a deleted key, a refused write and a node that is down; all others end with 0. */
 const EXIT_CODES: Readonly<Record<string, number>> = {
   'trefoil get greeting': 5,
+  'trefoil put seat/12A bob --if-absent': 1,
   'trefoil cluster status': 3,
 };
 
@@ -81,7 +82,7 @@ describe('the five minutes', () => {
   });
 
   it.each(commands.filter((command) => !FRESH_MACHINE.includes(command)))('%s', async (command) => {
-    const result = await shell.run(command);
+    const result = await shell.run(clone.withPorts(command));
     expect(result.code, result.output).toBe(EXIT_CODES[command] ?? 0);
     expect(result.output).not.toMatch(/^\s+at .*:\d+:\d+\)?$/m);
     ran.set(command, [...(ran.get(command) ?? []), result]);
@@ -105,6 +106,13 @@ describe('the five minutes', () => {
     expect(outputs(/^trefoil sim run/)[0]).toMatch(
       /\n {4}acknowledged-kept +valid [^]*\nvalid +trace [0-9a-f]{16} /,
     );
+    expect(outputs(/^trefoil put seat.*ada/)[0]).toMatch(/^stored seat\/12A, version \d+\n/);
+    expect(outputs(/^trefoil put seat.*bob/)[0]).toMatch(
+      /^error: ConditionFailed: "seat\/12A" has version \d+/,
+    );
+    expect(outputs(/^trefoil get seat/)[0]).toMatch(/^ada\n[^]*\nversion +\d+\nguarantee +linearizable/);
+    expect(outputs(/^trefoil update sold/)[0]).toBe('1\n');
+    expect(outputs(/^trefoil sim run/)[1]).toMatch(/ found [1-9]\d* acknowledged writes lost by fail-overs /);
     expect(outputs(/^trefoil sim hunt/)[0]).toMatch(/^4 runs of 2 experiments[^]*\nevery promise held\n/);
     expect(outputs(/^node /)[0]).toMatch(/buy film.*done: true.*\nnote\/1/s);
     expect(existsSync(join(clone.folder, 'cluster-configs', '.trefoil'))).toBe(false);
@@ -117,7 +125,7 @@ describe('the config', () => {
     try {
       const file = join(clone.folder, 'config.yaml');
       writeFileSync(file, blocks.find(({ language }) => language === 'yaml')?.code ?? '');
-      expect(loadConfig(file).namespaces.map(({ name }) => name)).toEqual(['photos']);
+      expect(loadConfig(file).namespaces.map(({ name }) => name)).toEqual(['photos', 'users']);
     } finally {
       await clone.remove();
     }

@@ -78,8 +78,9 @@ describe('a batch', () => {
     ['{"put":7,"value":1}', 'line 1 must be'],
     ['{"delete":"a","value":1}', 'line 1 must be'],
     ['{"put":"a","value":1,"ttl":5}', 'line 1 has "ttl"; known are put, value, ttlMs, ifVersion, ifAbsent'],
-    ['{"delete":"a","ifVersion":"7"}', 'ifVersion must be a number'],
-    ['{"delete":"a","ifAbsent":1}', 'ifAbsent must be true or false'],
+    ['{"put":"a","value":1,"ttlMs":"5s"}', 'line 1 has a ttlMs that is no number: "5s"'],
+    ['{"delete":"a","ifVersion":"7"}', 'line 1 has an ifVersion that is no number: "7"'],
+    ['{"delete":"a","ifAbsent":1}', 'line 1 has an ifAbsent that is neither true nor false: 1'],
   ])('refuses %j', (text, why) => {
     expect(() => batchOperations(text)).toThrow(why);
   });
@@ -132,8 +133,26 @@ describe('updates', () => {
     expect(applyChange({ type: 'append', text: 'b' }, undefined, [])).toBe('b');
     expect(applyChange({ type: 'increment', by: 2 }, 40, [40])).toBe(42);
     expect(applyChange({ type: 'increment', by: 2 }, undefined, [])).toBe(2);
-    expect(() => applyChange({ type: 'increment', by: 2 }, 'x', ['x'])).toThrow(/needs a number/);
-    expect(() => applyChange({ type: 'append', text: 'b' }, 1, [1])).toThrow(/needs a text/);
+  });
+
+  // Nobody has come between, so the code is not that of a lost race.
+  it.each([
+    ['x', 'a text'],
+    [{ n: 1 }, 'an object'],
+    [[1], 'an array'],
+    [true, 'a boolean'],
+    [null, 'null'],
+    [new Uint8Array(2), 'bytes'],
+  ])('of another type than %j are refused as wrong arguments', (value, kind) => {
+    const refusal = thrownBy(() => applyChange({ type: 'increment', by: 2 }, value, [value]));
+    expect(refusal).toMatchObject({
+      code: 'BadRequest',
+      message: `--increment needs a number, the key holds ${kind}`,
+    });
+    expect(thrownBy(() => applyChange({ type: 'append', text: 'b' }, 1, [1]))).toMatchObject({
+      code: 'BadRequest',
+      message: '--append needs a text, the key holds a number',
+    });
   });
 
   it('never drop siblings unasked', () => {
@@ -168,6 +187,14 @@ describe('updates', () => {
     expect(mergePatch(target, patch)).toEqual(expected);
   });
 });
+
+function thrownBy(change: () => unknown): unknown {
+  try {
+    return change();
+  } catch (error) {
+    return error;
+  }
+}
 
 describe('plain words', () => {
   it('that begin with a dash come through unchanged, without the --', () => {

@@ -1,7 +1,31 @@
-/** `docs/cli.md` names every command, and of `check` and `sim` every option; `docs/guarantees.md` names every experiment with its promises. */
+/** `docs/cli.md` names every command, of those on keys the shared options and the JSON, and of `check` and `sim` every option; `docs/guarantees.md` names every experiment with its promises. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { loadAllExperiments } from '../../chaos/experiments/library.js';
+import { resultJson } from '../../src/cli/batch-command.js';
+import { entryJson } from '../../src/cli/get-command.js';
+import { writtenJson } from '../../src/cli/put-command.js';
+import { nodeId } from '../../src/core/ids.js';
+import type { Explanation } from '../../src/protocol/messages.js';
+
+const EXPLAIN: Explanation = {
+  coordinator: nodeId('n1'),
+  strategy: 'leader-follower',
+  required: '',
+  replicas: [],
+  repaired: [],
+  guarantee: '',
+};
+/** Of a namespace with leaders, with everything that is there at times. */
+const ENTRY = {
+  key: 'k',
+  value: 1,
+  siblings: [1],
+  context: { key: 'k', token: new Uint8Array() },
+  version: 1,
+  explain: EXPLAIN,
+};
+const WRITTEN = { ...ENTRY, siblings: 1, replicas: 3 };
 
 const page = readFileSync('docs/cli.md', 'utf8');
 
@@ -24,6 +48,26 @@ describe('docs/cli.md', () => {
     expect(names.length).toBeGreaterThan(10);
     const table = section(page, 'Commands');
     for (const name of names) expect(table).toMatch(new RegExp(`\`trefoil ${name}\\b`));
+  });
+
+  it('names every option that the commands on keys share', () => {
+    const options = optionsOf('src/cli/data-options.ts');
+    expect(options.length).toBeGreaterThan(8);
+    for (const option of options)
+      expect(section(page, 'Values')).toMatch(new RegExp(`^\\|.*\`--${option}[ \`]`, 'm'));
+  });
+
+  it.each([
+    ['`get`, each line of `scan`', Object.keys(entryJson({ ...ENTRY, lag: { entries: 1, ms: 1 } }))],
+    ['`update`', Object.keys(entryJson({ ...ENTRY, replicas: 2 }))],
+    ['`put`, `delete`', Object.keys(writtenJson(WRITTEN))],
+    ['`batch`, each line', Object.keys(resultJson('stored', WRITTEN))],
+  ])('has every field of the JSON of %s, in order', (command, fields) => {
+    const row = section(page, 'JSON')
+      .split('\n')
+      .find((line) => line.startsWith(`| ${command} `));
+    const shape = /`\{([^}]*)\}`/.exec(row ?? '')?.[1] ?? '';
+    expect(shape.replaceAll('?', '').split(', ')).toEqual(fields);
   });
 
   it('names every option of check', () => {

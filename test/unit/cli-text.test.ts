@@ -39,7 +39,6 @@ describe('tables and figures', () => {
 
 describe('durations', () => {
   it.each([
-    ['250', 250],
     ['500ms', 500],
     ['1.5s', 1500],
     ['2m', 120_000],
@@ -49,9 +48,12 @@ describe('durations', () => {
     expect(parseDurationMs(text, '--ttl')).toBe(ms);
   });
 
-  it.each(['', '0', '-5s', '5 weeks', 's', '1e3', '99999999999999999999d'])('refuses "%s"', (text) => {
-    expect(() => parseDurationMs(text, '--ttl')).toThrow(/--ttl must be a duration/);
-  });
+  it.each(['', '0', '250', '1.5', '0s', '-5s', '5 weeks', 's', '1e3', '99999999999999999999d'])(
+    'refuses "%s"',
+    (text) => {
+      expect(() => parseDurationMs(text, '--ttl')).toThrow(/--ttl must be a duration with its unit/);
+    },
+  );
 
   it('writes the unit that fits', () => {
     expect([12, 1500, 120_000, 7_200_000].map(formatDuration)).toEqual(['12 ms', '1.5 s', '2 min', '2.0 h']);
@@ -145,5 +147,19 @@ describe('explanations', () => {
       'repaired     node-2',
       'guarantee    sees every acknowledged write',
     ]);
+  });
+
+  it('give the version that a condition may name, of a key that is led', () => {
+    const explain = {
+      coordinator: nodeId('n1'),
+      strategy: 'leader-follower',
+      required: 'lease',
+      replicas: [{ node: nodeId('n1'), answer: 'leads' }],
+      repaired: [],
+      guarantee: 'linearizable',
+    } as const;
+    const after = (version: number): string[] => explanationLines(explain, version).slice(2);
+    expect(after(12)).toEqual(['version      12', 'guarantee    linearizable']);
+    expect(after(0)).toEqual(['version      0, absent', 'guarantee    linearizable']);
   });
 });

@@ -26,7 +26,7 @@ export function explainWrite(
     coordinator: self,
     strategy: 'leader-follower',
     required: `ack ${ack}: ${needed} of ${replicas.length}`,
-    replicas: replicas.map((node) => ({ node, answer: held(facts, node, index, leadership) })),
+    replicas: replicas.map((node) => ({ node, answer: held(facts, ack, node, index, leadership) })),
     repaired: [],
     guarantee: WRITE_GUARANTEE[ack],
   };
@@ -34,6 +34,7 @@ export function explainWrite(
 
 function held(
   { self }: GroupFacts,
+  ack: AckLevel,
   node: NodeId,
   index: number,
   leadership: Leadership | undefined,
@@ -41,8 +42,10 @@ function held(
   if (node === self) return 'leads';
   const follower = leadership?.follower(node);
   if (follower === undefined) return 'waiting';
-  if (follower.joining) return 'refilling';
-  return follower.match >= index ? 'stored' : 'waiting';
+  if (follower.match >= index && follower.counts) return 'stored';
+  // At this level the answer waits for every replica that can be reached.
+  if (ack === 'all') return 'unreachable';
+  return follower.joining ? 'refilling' : 'waiting';
 }
 
 export function explainRead(
