@@ -6,6 +6,7 @@
  * that carry a higher `attempt`, so that the node looks for the operation before it applies it.
  */
 import { TrefoilError } from '../core/errors.js';
+import { ANY_REPLICA_MS_MIN } from '../core/limits.js';
 import type { ClientOperation, ClientRequest, ClientResult, WireError } from '../protocol/messages.js';
 import type { Cancel } from '../runtime/runtime.js';
 import type { Carried, NodeConnection } from './connection.js';
@@ -17,8 +18,11 @@ export type CallTarget =
       readonly type: 'partition';
       readonly namespace: string;
       readonly partition: number;
-      /** `leader`: the replica that leads, where there is one; `any` of them: the map's first that is connected. */
-      readonly to: 'any' | 'leader';
+      /**
+       * `leader`: the replica that leads, where there is one. `first`: the map's first that is connected. `any` of those that are
+       * connected, by chance.
+       */
+      readonly to: 'first' | 'leader' | 'any';
     }
   | { readonly type: 'node'; readonly node: string };
 
@@ -86,7 +90,7 @@ export class Call implements Carried {
       type: 'request',
       id,
       epoch: this.#host.mapEpoch(),
-      budgetMs: Math.max(1, Math.ceil(deadlineMs - this.#host.nowMs())),
+      budgetMs: Math.max(1, Math.ceil(Math.min(deadlineMs - this.#host.nowMs(), this.#patienceMs()))),
       namespace: target.type === 'partition' ? target.namespace : '',
       explain,
       operation: repeated ? { ...operation, attempt: this.#uncertain } : operation,
@@ -151,6 +155,16 @@ export class Call implements Carried {
       return `atomic batch of ${operation.puts.length} in ${target.namespace}/${target.partition}`;
     }
     return `${verbOf(operation)} of ${JSON.stringify(operation.key.slice(0, 80))} in ${target.namespace}`;
+  }
+
+  /**
+   * How long one attempt may take. A follower that is cut off from its leader waits as long as it is given for what a session has seen;
+   * where any replica will do, another is asked in time. The longer, the more attempts there were: all may be slow.
+   */
+  #patienceMs(): number {
+    const { target } = this.spec;
+    if (target.type !== 'partition' || target.to !== 'any') return Infinity;
+    return ANY_REPLICA_MS_MIN * 2 ** Math.min(this.retries, 20);
   }
 
   #isWrite(): boolean {

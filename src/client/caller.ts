@@ -113,9 +113,14 @@ export class Caller implements CallHost {
     const { target } = call.spec;
     if (target.type === 'node') return this.#router.connectionTo(target.node);
     const { index } = this.#router.namespace(target.namespace);
-    return target.to === 'leader'
-      ? this.#router.pickLeader(index, target.partition, call.avoid)
-      : this.#router.pick(index, target.partition, call.avoid);
+    switch (target.to) {
+      case 'leader':
+        return this.#router.pickLeader(index, target.partition, call.avoid);
+      case 'first':
+        return this.#router.pick(index, target.partition, call.avoid);
+      case 'any':
+        return this.#router.pickAny(index, target.partition, call.avoid);
+    }
   }
 
   #unreachable(call: Call): void {
@@ -175,7 +180,9 @@ export class Caller implements CallHost {
   #retry(call: Call, error: TrefoilError, afterMs: number, elsewhere: boolean): void {
     call.note(error);
     call.retries++;
-    if (elsewhere && call.lastAddress !== undefined) this.#avoid(call, call.lastAddress);
+    // Any replica's failure is a reason to ask another, where any will do.
+    const another = elsewhere || (call.spec.target.type === 'partition' && call.spec.target.to === 'any');
+    if (another && call.lastAddress !== undefined) this.#avoid(call, call.lastAddress);
     if (afterMs <= 0) return this.#dispatch(call);
     call.cancelPause = this.#runtime.timers.after(afterMs, () => {
       call.cancelPause = undefined;
@@ -183,12 +190,12 @@ export class Caller implements CallHost {
     });
   }
 
-  /** Once all replicas have failed a call that looks for the leader, it begins its round anew. */
+  /** Once all replicas have failed a call that looks for the leader, or for any replica, it begins its round anew. */
   #avoid(call: Call, address: string): void {
     const avoid = (call.avoid ??= new Set());
     const { target } = call.spec;
     avoid.add(address);
-    if (target.type !== 'partition' || target.to !== 'leader') return;
+    if (target.type !== 'partition' || target.to === 'first') return;
     if (avoid.size < this.#router.replicaCount(target.namespace, target.partition)) return;
     avoid.clear();
     avoid.add(address);

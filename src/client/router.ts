@@ -3,7 +3,8 @@
  * replicas to ask.
  *
  * The map's preferred coordinator is asked first, so that the writes of a key meet in one place. While it
- * is not connected, a connected replica serves and the preferred one is connected beside it. A node whose
+ * is not connected, a connected replica serves and the preferred one is connected beside it. Reads that any
+ * replica may answer are spread over those that are connected, by chance. A node whose
  * connection fails is left alone for a while that grows with each failure, with jitter; other replicas
  * serve meanwhile. There is no map service to ask: maps come with welcomes and `StaleMap` answers, so to
  * refresh means to connect where we are not connected yet.
@@ -112,6 +113,29 @@ export class Router {
       }
     }
     return connecting ?? avoided;
+  }
+
+  /** As {@link pick}, but by chance where several replicas would do equally well. All of them get connected. */
+  pickAny(
+    namespaceIndex: number,
+    partition: number,
+    avoid: ReadonlySet<string> | undefined,
+  ): NodeConnection | undefined {
+    if (this.#map === undefined) return undefined;
+    const nowMs = this.#runtime.clock.monotonicMs();
+    const best: NodeConnection[] = [];
+    let bestRank = 0;
+    for (const node of replicasOf(this.#map, namespaceIndex, partition)) {
+      const link = this.#nodes.get(node);
+      const connection = link === undefined ? undefined : this.#ensure(link, nowMs);
+      if (connection === undefined) continue;
+      const rank = (avoid?.has(connection.address) === true ? 0 : 2) + (connection.ready ? 1 : 0);
+      if (rank > bestRank) best.length = 0;
+      if (rank < bestRank) continue;
+      bestRank = rank;
+      best.push(connection);
+    }
+    return best.length > 1 ? best[this.#runtime.random.integer(best.length)] : best[0];
   }
 
   /** As {@link pick}, but first the replica that is known to lead the partition. */
