@@ -9,6 +9,7 @@ import { TrefoilError } from '../core/errors.js';
 import { ANY_REPLICA_MS_MIN } from '../core/limits.js';
 import type { ClientOperation, ClientRequest, ClientResult, WireError } from '../protocol/messages.js';
 import type { Cancel } from '../runtime/runtime.js';
+import { Attempts } from './attempts.js';
 import type { Carried, NodeConnection } from './connection.js';
 import { withOutcome } from './wire-error.js';
 
@@ -41,6 +42,8 @@ export interface CallHost {
   mapEpoch(): number;
   answered(call: Call, result: ClientResult | WireError): void;
   lost(call: Call, error: TrefoilError): void;
+  /** What ends a call whose time is up, where `last` is the last that it met. */
+  exhausted(call: Call, last: TrefoilError): TrefoilError;
 }
 
 export class Call implements Carried {
@@ -58,7 +61,8 @@ export class Call implements Carried {
   redirects = 0;
   /** Addresses that failed this call. */
   avoid: Set<string> | undefined = undefined;
-  lastError: TrefoilError | undefined = undefined;
+  /** What its attempts met; undefined while none has failed. */
+  attempts: Attempts | undefined = undefined;
   cancelPause: Cancel | undefined = undefined;
   /** Whether the current attempt has left. */
   #sent = false;
@@ -111,7 +115,10 @@ export class Call implements Carried {
 
   /** Takes note of an attempt's error before it is retried or given up. */
   note(error: TrefoilError): void {
-    this.lastError = error;
+    // That no node can be reached is nobody's answer.
+    const address = error.code === 'NoReachableNode' ? undefined : this.lastAddress;
+    if (this.attempts === undefined) this.attempts = new Attempts(error, address);
+    else this.attempts.note(error, address);
     if (error.outcome === 'unknown' && this.#isWrite()) this.#uncertain++;
   }
 
@@ -131,15 +138,13 @@ export class Call implements Carried {
 
   /** Its time is up. */
   expire(): void {
-    if (this.#sent) {
-      this.fail(new TrefoilError('Timeout', `${this.describe()}: no answer in time`));
-    } else if (this.lastError !== undefined) {
-      this.fail(this.lastError);
-    } else {
-      this.fail(
-        new TrefoilError('DeadlineExceeded', `${this.describe()}: the time was up before it was sent`),
-      );
-    }
+    if (this.#sent) this.note(new TrefoilError('Timeout', `${this.describe()}: no answer in time`));
+    const { attempts } = this;
+    this.fail(
+      attempts === undefined
+        ? new TrefoilError('DeadlineExceeded', `${this.describe()}: the time was up before it was sent`)
+        : this.#host.exhausted(this, attempts.best),
+    );
   }
 
   /** For messages: what the call does, and to what. */

@@ -13,7 +13,7 @@ import { Call, type CallHost, type CallSpec } from './call.js';
 import type { NodeConnection } from './connection.js';
 import { decideRetry, pauseMs } from './retry.js';
 import type { Router } from './router.js';
-import { errorFromWire } from './wire-error.js';
+import { errorFromWire, withMessage } from './wire-error.js';
 
 /** A pulse later than this by its plan means that the whole process stood still. */
 const STALL_MS = 250;
@@ -156,7 +156,19 @@ export class Caller implements CallHost {
     const decision = decideRetry(error, call.retries, remainingMs, this.#runtime.random);
     if (decision.type === 'retry') return this.#retry(call, error, decision.afterMs, decision.elsewhere);
     call.note(error);
-    call.fail(error);
+    // What no retry can change is the answer; what only time ran out on is not all that was met.
+    call.fail(error.retryable ? this.exhausted(call, error) : error);
+  }
+
+  /** What ends a call whose time or retries are used up: what tells most of all that it met, and what each replica said. */
+  exhausted(call: Call, last: TrefoilError): TrefoilError {
+    const { attempts, spec } = call;
+    const error = attempts?.best ?? last;
+    if (attempts === undefined || spec.target.type !== 'partition' || error.code === 'NoReachableNode')
+      return error;
+    const { namespace, partition } = spec.target;
+    const told = this.#router.told(namespace, partition, (address) => attempts.saidBy(address));
+    return told.length < 2 ? error : withMessage(error, `${error.message} (${told.join(', ')})`);
   }
 
   /** Goes on at the leader that an answer names. False where that is not possible, or was done too often: then as with any error. */

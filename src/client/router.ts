@@ -27,7 +27,7 @@ import {
 } from '../core/limits.js';
 import { PROTOCOL_VERSION, type Welcome } from '../protocol/messages.js';
 import type { Address, ClientRuntime } from '../runtime/runtime.js';
-import { addressText, NodeConnection } from './connection.js';
+import { addressText, lossReason, NodeConnection } from './connection.js';
 
 export interface RouterOptions {
   readonly seeds: readonly Address[];
@@ -178,10 +178,7 @@ export class Router {
 
   /** How many replicas a partition has; 0 where the map knows no such namespace. */
   replicaCount(namespace: string, partition: number): number {
-    const found = this.#map === undefined ? undefined : findNamespace(this.#map, namespace);
-    return this.#map === undefined || found === undefined
-      ? 0
-      : replicasOf(this.#map, found.index, partition).length;
+    return this.#replicas(namespace, partition).length;
   }
 
   /** A usable connection to one node, or undefined where it may not be tried now. Throws `BadRequest` for an unknown node. */
@@ -195,6 +192,22 @@ export class Router {
   /** Why the last connection to each of some nodes failed, for a person. */
   reasons(nodes: readonly string[]): string {
     return nodes.map((node) => `${node}: ${lastReason(this.#nodes.get(node))}`).join('; ');
+  }
+
+  /** What each replica of a partition `said`, by its address, else why it is not connected, as `n1: NoLeader`. Without those that are connected and said nothing. */
+  told(
+    namespace: string,
+    partition: number,
+    said: (address: string) => string | undefined,
+  ): readonly string[] {
+    return this.#replicas(namespace, partition).flatMap((node) => {
+      const link = this.#nodes.get(node);
+      if (link === undefined) return [];
+      const address = addressText(link.address);
+      const told =
+        said(address) ?? (link.lastError === undefined ? undefined : lossReason(link.lastError, address));
+      return told === undefined ? [] : [`${node}: ${told}`];
+    });
   }
 
   /** Why the last connection to each seed failed, for a person. */
@@ -253,6 +266,13 @@ export class Router {
     this.#closed = true;
     for (const link of this.#links.values()) link.connection?.destroy(why);
     for (const connection of this.#leaving) connection.destroy(why);
+  }
+
+  #replicas(namespace: string, partition: number): readonly NodeId[] {
+    const found = this.#map === undefined ? undefined : findNamespace(this.#map, namespace);
+    return this.#map === undefined || found === undefined
+      ? []
+      : replicasOf(this.#map, found.index, partition);
   }
 
   #linkTo(address: Address): Link {
