@@ -67,7 +67,9 @@ export const removeCommand: CommandModule<object, RemoveArguments> = {
   describe: 'remove elements, in a namespace with conflict: set',
   builder: (yargs) =>
     argumentsAs<RemoveArguments>(
-      contextOption(readOption(explainOption(writeOption(dataOptions(yargs.parserConfiguration(MANY))))))
+      contextOption(
+        readOption(explainOption(writeOption(dataOptions(yargs.parserConfiguration(MANY)))), true),
+      )
         .positional('key', KEY)
         .positional('elements', ELEMENTS),
     ),

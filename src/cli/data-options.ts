@@ -43,10 +43,14 @@ export function dataOptions<T>(yargs: Argv<T>): Argv<T & DataArguments> {
   });
 }
 
-export function readOption<T>(yargs: Argv<T>): Argv<T & Pick<ReadArguments, 'read'>> {
+const READ_LEVELS = 'replicas that must answer: one, quorum, all or a number';
+
+/** `leaderlessOnly`: with a leader, the command reads the latest or cannot be used. */
+export function readOption<T>(yargs: Argv<T>, leaderlessOnly = false): Argv<T & Pick<ReadArguments, 'read'>> {
   return yargs.option('read', {
-    describe:
-      'replicas that must answer: one, quorum, all or a number; with a leader: linearizable, session or follower',
+    describe: leaderlessOnly
+      ? `without a leader: ${READ_LEVELS}`
+      : `${READ_LEVELS}; with a leader: linearizable, session or follower`,
     type: 'string',
     requiresArg: true,
     coerce: (text: string | undefined) => parseReadLevel(text),
@@ -55,7 +59,7 @@ export function readOption<T>(yargs: Argv<T>): Argv<T & Pick<ReadArguments, 'rea
 
 export function stalenessOption<T>(yargs: Argv<T>): Argv<T & StalenessArguments> {
   const withOption = yargs.option('max-staleness', {
-    describe: 'with a leader: how far behind a follower that answers may be: 500ms, 2s',
+    describe: 'with a leader, read session or follower: how far behind the replica may be: 500ms, 2s',
     type: 'string',
     requiresArg: true,
     coerce: (text: string | undefined) =>

@@ -35,7 +35,7 @@ export const updateCommand: CommandModule<object, UpdateArguments> = {
   command: 'update <key>',
   describe: 'change the value of a key, or resolve its siblings',
   builder: (yargs) =>
-    changeOptions(explainOption(writeOption(readOption(dataOptions(yargs))))).positional('key', {
+    changeOptions(explainOption(writeOption(readOption(dataOptions(yargs), true)))).positional('key', {
       describe: 'the key',
       type: 'string',
       demandOption: true,

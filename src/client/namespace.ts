@@ -22,7 +22,7 @@ import type {
   Written,
 } from './api.js';
 import { atomicBatch } from './atomic-batch.js';
-import { checkTtlMs } from './call-options.js';
+import { checkReadsLatest, checkTtlMs } from './call-options.js';
 import { decodeWith, encodeWith } from './codec.js';
 import type { Found } from './call-scope.js';
 import { explained, publicContext, type KeyCalls } from './key-calls.js';
@@ -131,12 +131,14 @@ export class NamespaceHandle<T> implements Namespace<T> {
 
   /** Where the namespace's own level is `leader`, it waits for a quorum: it must know what comes of its writes. */
   async #updateAtLeader(
-    { ack }: LeaderFollowerNamespace,
+    entry: LeaderFollowerNamespace,
     key: string,
     change: (current: T | undefined, siblings: readonly T[]) => T | undefined,
     options: UpdateOptions,
     deadlineMs: number,
   ): Promise<Entry<T>> {
+    checkReadsLatest(options, entry, 'update always reads the latest');
+    const { ack } = entry;
     let changed: T | undefined;
     const ttlMs = checkTtlMs(options.ttlMs);
     const { runtime } = this.#calls.parts;
@@ -191,6 +193,7 @@ export class NamespaceHandle<T> implements Namespace<T> {
         `an atomic batch needs strategy leader-follower, and namespace ${this.name} is leaderless: put each key`,
       );
     }
+    checkReadsLatest(options, entry, 'an atomic batch reads nothing');
     const batch = atomicBatch(operations, entry, options.ttlMs, (key, value) =>
       encodeWith(this.#codec, key, value),
     );

@@ -410,6 +410,29 @@ describe('reads of followers', () => {
   });
 });
 
+describe('options that would change nothing', () => {
+  test.each([
+    ['the staleness of a linearizable read', () => photos.get('k', { maxStalenessMs: 5 })],
+    ['the staleness of a linearizable scan', () => photos.scan({ maxStalenessMs: 5 }).next()],
+    ['how an update reads', () => photos.update('k', () => 1, { read: 'quorum' })],
+    ['how stale what an update reads may be', () => photos.update('k', () => 1, { maxStalenessMs: 5 })],
+    [
+      'how an atomic batch reads',
+      () => photos.batch([{ type: 'put', key: 'k', value: 1 }], { atomic: true, read: 'follower' }),
+    ],
+  ])('%s: refused before anything is sent', async (_, call) => {
+    await start();
+    expect(await world.failure(call())).toMatchObject({ code: 'BadRequest', outcome: 'failed' });
+    expect(asked()).toEqual([]);
+  });
+
+  test('an update may say that it reads the latest', async () => {
+    await start();
+    await world.settle(photos.update(keyFor(1), (n = 0) => n + 1, { read: 'linearizable' }));
+    expect(store.applied).toHaveLength(1);
+  });
+});
+
 describe('sessions of the application', () => {
   test('keep how far they have seen, by partition, and ask for as much', async () => {
     await start();
