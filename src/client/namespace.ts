@@ -26,6 +26,7 @@ import { checkReadsLatest, checkTtlMs } from './call-options.js';
 import { decodeWith, encodeWith } from './codec.js';
 import type { Found } from './call-scope.js';
 import { explained, publicContext, type KeyCalls } from './key-calls.js';
+import { checkOperation, checkOptions } from './known-options.js';
 import { runLeaderUpdate } from './leader-update.js';
 import { pauseMs } from './retry.js';
 import { latest, runUpdate } from './update.js';
@@ -48,15 +49,18 @@ export class NamespaceHandle<T> implements Namespace<T> {
   }
 
   async get(key: string, options: ReadOptions = {}): Promise<Entry<T>> {
+    checkOptions('get', options);
     return this.#get(key, options, this.#calls.deadlineMs(options));
   }
 
   async put(key: string, value: T, options: WriteOptions = {}): Promise<Written> {
+    checkOptions('put', options);
     const bytes = encodeWith(this.#codec, key, value);
     return this.#put(key, bytes, options, this.#calls.deadlineMs(options));
   }
 
   async delete(key: string, options: WriteOptions = {}): Promise<Written> {
+    checkOptions('delete', options);
     return this.#put(key, null, options, this.#calls.deadlineMs(options));
   }
 
@@ -65,6 +69,7 @@ export class NamespaceHandle<T> implements Namespace<T> {
     change: (current: T | undefined, siblings: readonly T[]) => T | undefined,
     options: UpdateOptions = {},
   ): Promise<Entry<T>> {
+    checkOptions('update', options);
     const deadlineMs = this.#calls.deadlineMs(options);
     return this.#calls.parts.turns.take(`${this.name}/${key}`, deadlineMs, options.signal, () => {
       const { entry } = this.#calls;
@@ -78,6 +83,7 @@ export class NamespaceHandle<T> implements Namespace<T> {
     operations: readonly BatchOperation<T>[],
     options: BatchOptions = {},
   ): Promise<BatchResult<T>[]> {
+    checkOptions('batch', options);
     const deadlineMs = this.#calls.deadlineMs(options);
     if (options.atomic === true) return this.#batchAtomically(operations, options, deadlineMs);
     const results = new Array<BatchResult<T>>(operations.length);
@@ -93,6 +99,7 @@ export class NamespaceHandle<T> implements Namespace<T> {
   }
 
   scan(options: ScanOptions = {}): AsyncIterableIterator<Entry<T>> {
+    checkOptions('scan', options);
     return this.#calls.scan(options, (key, found) => this.#entry(key, found));
   }
 
@@ -240,6 +247,7 @@ export class NamespaceHandle<T> implements Namespace<T> {
   ): Promise<BatchResult<T>> {
     const { type, key } = operation;
     try {
+      checkOperation(operation);
       if (type === 'get') return { type, entry: await this.#get(key, options, deadlineMs) };
       const value = type === 'put' ? encodeWith(this.#codec, key, operation.value) : null;
       const written = await this.#put(key, value, { ...options, ...operation }, deadlineMs);
