@@ -65,29 +65,31 @@ interface Ledger {
 
 function ledgerInOneRecord(database: Database, options: WorkloadOptions): Ledger {
   const namespace: Namespace<Balances> = namespaceOf(database, options);
-  const levels = levelsOf(options);
+  const levels = levelsOf(database, options);
   const opening = openingBalances(options);
   return {
-    read: async () => (await namespace.get(BANK, levels)).value ?? opening,
+    read: async () => (await namespace.get(BANK, levels.reads)).value ?? opening,
     transfer: (transfer) =>
-      namespace.update(BANK, (current) => transferred(current ?? opening, transfer), levels),
+      namespace.update(BANK, (current) => transferred(current ?? opening, transfer), levels.updates),
   };
 }
 
 /** A transfer that meets another is refused, and so had no effect. */
 function ledgerOfAccounts(database: Database, options: WorkloadOptions): Ledger {
   const namespace: Namespace<number> = namespaceOf(database, options);
-  const levels = levelsOf(options);
+  const levels = levelsOf(database, options);
   return {
     read: async () => {
       const found: Record<string, number> = { ...openingBalances(options) };
-      for await (const { key, value } of namespace.scan({ ...levels, prefix: ACCOUNTS }))
+      for await (const { key, value } of namespace.scan({ ...levels.reads, prefix: ACCOUNTS }))
         found[key.slice(ACCOUNTS.length)] = value as number;
       return found;
     },
     transfer: async (transfer) => {
       const accounts = ['from', 'to'].map((side) => String(transfer.get(side)));
-      const read = await Promise.all(accounts.map((account) => namespace.get(ACCOUNTS + account, levels)));
+      const read = await Promise.all(
+        accounts.map((account) => namespace.get(ACCOUNTS + account, levels.reads)),
+      );
       const before = Object.fromEntries(
         accounts.map((account, i) => [account, read[i]?.value ?? OPENING_BALANCE]),
       );
@@ -97,7 +99,7 @@ function ledgerOfAccounts(database: Database, options: WorkloadOptions): Ledger 
         const { key, version } = read[i] as { readonly key: string; readonly version?: number };
         return { type: 'put', key, value: after[account] as number, ifVersion: version as number } as const;
       });
-      await namespace.batch(puts, { ...levels, atomic: true });
+      await namespace.batch(puts, { ...levels.writes, atomic: true });
     },
   };
 }

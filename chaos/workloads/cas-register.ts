@@ -31,7 +31,7 @@ export const casRegister: Workload = {
     }),
   client(database, options) {
     const namespace: Namespace<string> = namespaceOf(database, options);
-    const levels = levelsOf(options);
+    const levels = levelsOf(database, options);
     const seen = new Map<string, Seen>();
     const seenOf = (key: string): Seen => seen.get(key) ?? NEVER_SEEN;
     return {
@@ -44,14 +44,14 @@ export const casRegister: Workload = {
         switch (operation.f) {
           case 'read':
             return completeRead(operation, async () => {
-              const shown = shownBy(await namespace.get(key, levels));
+              const shown = shownBy(await namespace.get(key, levels.reads));
               seen.set(key, shown);
               return shown.value;
             });
           case 'write':
             return completeWrite(operation, async () => {
               const value = operation.value as string;
-              const { version } = await namespace.put(key, value, levels);
+              const { version } = await namespace.put(key, value, levels.writes);
               seen.set(key, { value, version: version as number });
               return value;
             });
@@ -59,7 +59,7 @@ export const casRegister: Workload = {
             return completeWrite(operation, async () => {
               const [, value] = operation.value as [Value, string];
               const { version } = seenOf(key);
-              const written = await namespace.put(key, value, { ...levels, ifVersion: version });
+              const written = await namespace.put(key, value, { ...levels.writes, ifVersion: version });
               seen.set(key, { value, version: written.version as number });
               return operation.value;
             });

@@ -42,17 +42,17 @@ interface Counters {
 }
 
 function countersOf(database: Database, options: WorkloadOptions): Counters {
-  const levels = levelsOf(options);
+  const levels = levelsOf(database, options);
   if (hasLeader(database, options)) {
     const numbers: Namespace<number> = namespaceOf(database, options);
     return {
-      read: async (key) => (await numbers.get(key, levels)).value ?? 0,
-      add: (key, by) => numbers.update(key, (current) => (current ?? 0) + by, levels),
+      read: async (key) => (await numbers.get(key, levels.reads)).value ?? 0,
+      add: (key, by) => numbers.update(key, (current) => (current ?? 0) + by, levels.updates),
     };
   }
   const counters = sessionOf(database.counter(options.namespace), database, options);
   return {
-    read: async (key) => (await counters.get(key, levels)).value,
-    add: (key, by) => counters.increment(key, by, levels),
+    read: async (key) => (await counters.get(key, levels.reads)).value,
+    add: (key, by) => counters.increment(key, by, levels.writes),
   };
 }

@@ -23,13 +23,13 @@ export const listAppend: Workload = {
     }),
   client(database, options) {
     const namespace: Namespace<number[]> = namespaceOf(database, options);
-    const levels = levelsOf(options);
+    const levels = levelsOf(database, options);
     return {
       perform(operation) {
         const [kind, key, element] = (operation.value as readonly Value[][])[0] as [string, string, number];
         if (kind === 'r') {
           return completeRead(operation, async () => {
-            const { siblings } = await namespace.get(key, levels);
+            const { siblings } = await namespace.get(key, levels.reads);
             return [['r', key, merged(siblings)]];
           });
         }
@@ -37,7 +37,7 @@ export const listAppend: Workload = {
           await namespace.update(
             key,
             (_current, siblings) => [...without(merged(siblings), element), element],
-            levels,
+            levels.updates,
           );
           return operation.value;
         });

@@ -8,20 +8,24 @@ export function namespaceOf<T>(database: Database, options: WorkloadOptions): Na
   return options.session ? namespace.in(database.session()) : namespace;
 }
 
+/** The options of single requests. */
+export interface CallLevels {
+  readonly reads: { readonly timeoutMs: number; readonly read?: QuorumLevel | ReadMode };
+  readonly writes: { readonly timeoutMs: number; readonly write?: QuorumLevel; readonly ack?: AckLevel };
+  readonly updates: CallLevels['reads'] & CallLevels['writes'];
+}
+
 /** The levels of single requests, where they differ from the namespace's own, and the time budget. */
-export function levelsOf(options: WorkloadOptions): {
-  readonly timeoutMs: number;
-  readonly read?: QuorumLevel | ReadMode;
-  readonly write?: QuorumLevel;
-  readonly ack?: AckLevel;
-} {
+export function levelsOf(database: Database, options: WorkloadOptions): CallLevels {
   const { read, write, ack, timeoutMs } = options;
-  return {
+  const reads = { timeoutMs, ...(read === undefined ? {} : { read }) };
+  const writes = {
     timeoutMs,
-    ...(read === undefined ? {} : { read }),
     ...(write === undefined ? {} : { write }),
     ...(ack === undefined ? {} : { ack }),
   };
+  // With a leader, an update reads the latest, and refuses to be told how.
+  return { reads, writes, updates: hasLeader(database, options) ? writes : { ...reads, ...writes } };
 }
 
 /** Of a counter's or a set's namespace: bound to a session where the experiment asks for one. */

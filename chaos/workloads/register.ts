@@ -21,15 +21,15 @@ export const register: Workload = {
     }),
   client(database, options) {
     const namespace: Namespace<string> = namespaceOf(database, options);
-    const levels = levelsOf(options);
+    const levels = levelsOf(database, options);
     return {
       perform(operation) {
         const key = operation.key as string;
         if (operation.f === 'read') {
-          return completeRead(operation, async () => (await namespace.get(key, levels)).value ?? null);
+          return completeRead(operation, async () => (await namespace.get(key, levels.reads)).value ?? null);
         }
         return completeWrite(operation, async () => {
-          await namespace.put(key, operation.value as string, levels);
+          await namespace.put(key, operation.value as string, levels.writes);
           return operation.value;
         });
       },

@@ -36,22 +36,22 @@ export const set: Workload = {
   },
   client(database, options) {
     const sets = sessionOf(database.set<string>(options.namespace), database, options);
-    const levels = levelsOf(options);
+    const levels = levelsOf(database, options);
     return {
       perform(operation) {
         const key = operation.key as string;
         const element = operation.value as string;
         switch (operation.f) {
           case 'read':
-            return completeRead(operation, async () => [...(await sets.get(key, levels)).elements]);
+            return completeRead(operation, async () => [...(await sets.get(key, levels.reads)).elements]);
           case 'add':
             return completeWrite(operation, async () => {
-              await sets.add(key, [element], levels);
+              await sets.add(key, [element], levels.writes);
               return element;
             });
           default:
             return completeWrite(operation, async () => {
-              await sets.remove(key, [element], levels);
+              await sets.remove(key, [element], levels.updates);
               return element;
             });
         }

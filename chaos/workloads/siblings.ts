@@ -15,7 +15,7 @@ import type {
   WorkloadClient,
   WorkloadOptions,
 } from './workload.js';
-import { levelsOf, namespaceOf } from './namespaces.js';
+import { levelsOf, namespaceOf, type CallLevels } from './namespaces.js';
 
 /** What one client knows of a key: the context it would write with, and what that context was shown. */
 interface Knowledge {
@@ -43,12 +43,12 @@ export const siblings: Workload = {
 
 class SiblingsClient implements WorkloadClient {
   readonly #namespace: Namespace<string>;
-  readonly #options: WorkloadOptions;
+  readonly #levels: CallLevels;
   readonly #known = new Map<string, Knowledge>();
 
   constructor(database: Database, options: WorkloadOptions) {
     this.#namespace = namespaceOf(database, options);
-    this.#options = options;
+    this.#levels = levelsOf(database, options);
   }
 
   perform(operation: PlannedOperation, log: OperationLog): Promise<Completion> {
@@ -68,7 +68,7 @@ class SiblingsClient implements WorkloadClient {
   }
 
   async #read(key: string): Promise<Value> {
-    const { siblings, context } = await this.#namespace.get(key, levelsOf(this.#options));
+    const { siblings, context } = await this.#namespace.get(key, this.#levels.reads);
     if (context !== undefined) this.#known.set(key, { context, shown: siblings });
     return siblings;
   }
@@ -82,7 +82,7 @@ class SiblingsClient implements WorkloadClient {
     const shown = known?.shown ?? [];
     log.seen(shown);
     const options = {
-      ...levelsOf(this.#options),
+      ...this.#levels.writes,
       ...(known === undefined ? {} : { context: known.context }),
     };
     const { context } = await (value === null
@@ -108,7 +108,7 @@ class SiblingsClient implements WorkloadClient {
         attempts.push(written);
         return written;
       },
-      levelsOf(this.#options),
+      this.#levels.updates,
     );
     if (context !== undefined) this.#known.set(key, { context, shown: left });
     return written;

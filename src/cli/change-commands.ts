@@ -27,8 +27,6 @@ type RemoveArguments = ElementArguments & Pick<WriteArguments, 'context'> & Pick
 /** Else yargs keeps only the last of several elements. */
 const MANY = { 'duplicate-arguments-array': true } as const;
 
-const READ_HELP = 'replicas that must answer the read before the change: one, quorum, all or a number';
-
 const KEY = { describe: 'the key', type: 'string', demandOption: true } as const;
 const ELEMENTS = { describe: 'texts', type: 'string', array: true, demandOption: true } as const;
 
@@ -70,7 +68,7 @@ export const removeCommand: CommandModule<object, RemoveArguments> = {
   builder: (yargs) =>
     argumentsAs<RemoveArguments>(
       contextOption(
-        readOption(explainOption(writeOption(dataOptions(yargs.parserConfiguration(MANY)))), READ_HELP),
+        readOption(explainOption(writeOption(dataOptions(yargs.parserConfiguration(MANY)))), true),
       )
         .positional('key', KEY)
         .positional('elements', ELEMENTS),

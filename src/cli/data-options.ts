@@ -43,16 +43,14 @@ export function dataOptions<T>(yargs: Argv<T>): Argv<T & DataArguments> {
   });
 }
 
-/** What `--read` means to a command that only reads. */
-const READ_HELP =
-  'leaderless: replicas that must answer: one, quorum, all or a number; with a leader: linearizable, session or follower';
+const READ_LEVELS = 'leaderless: replicas that must answer: one, quorum, all or a number';
 
-export function readOption<T>(
-  yargs: Argv<T>,
-  describe: string = READ_HELP,
-): Argv<T & Pick<ReadArguments, 'read'>> {
+/** `leaderlessOnly`: with a leader, the command reads the latest or cannot be used. */
+export function readOption<T>(yargs: Argv<T>, leaderlessOnly = false): Argv<T & Pick<ReadArguments, 'read'>> {
   return yargs.option('read', {
-    describe,
+    describe: leaderlessOnly
+      ? READ_LEVELS
+      : `${READ_LEVELS}; with a leader: linearizable, session or follower`,
     type: 'string',
     requiresArg: true,
     coerce: (text: string | undefined) => parseReadLevel(text),

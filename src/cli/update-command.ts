@@ -33,14 +33,11 @@ type UpdateArguments = DataArguments &
   Omit<WriteArguments, 'context'> &
   ChangeArguments & { readonly key: string };
 
-const READ_HELP =
-  'leaderless: replicas that must answer: one, quorum, all or a number; with a leader the latest is read, whatever this says';
-
 export const updateCommand: CommandModule<object, UpdateArguments> = {
   command: 'update <key>',
   describe: 'read a key, change its value or resolve its siblings, and write it',
   builder: (yargs) =>
-    changeOptions(explainOption(writeOption(readOption(dataOptions(yargs), READ_HELP)))).positional('key', {
+    changeOptions(explainOption(writeOption(readOption(dataOptions(yargs), true)))).positional('key', {
       describe: 'the key',
       type: 'string',
       demandOption: true,

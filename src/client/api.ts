@@ -41,12 +41,12 @@ export interface CallOptions {
 export interface ReadOptions extends CallOptions {
   /**
    * Leaderless: how many replicas must answer. Leader-follower: what the answer is held to, `linearizable`, `session` or `follower`.
-   * The namespace's own where absent.
+   * The namespace's own where absent. `update` of a leader-follower namespace reads the latest always, and refuses other levels.
    */
   readonly read?: QuorumLevel | ReadMode;
   /**
    * Leader-follower: how far behind, in milliseconds, a follower that answers may be; any distance where absent. Where none is near enough
-   * the call rejects with `TooStale`.
+   * the call rejects with `TooStale`. Refused with `BadRequest` where the read is linearizable, and so never behind.
    */
   readonly maxStalenessMs?: number;
 }

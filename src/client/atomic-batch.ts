@@ -7,6 +7,7 @@ import { PUT_ALL_BYTES_MAX, PUT_ALL_MAX } from '../core/limits.js';
 import type { PutOfAll } from '../protocol/messages.js';
 import type { BatchOperation } from './api.js';
 import { checkTtlMs, writeVersion } from './call-options.js';
+import { checkOperation } from './known-options.js';
 
 export interface AtomicBatch {
   readonly partition: number;
@@ -28,6 +29,7 @@ export function atomicBatch<T>(
   const keys = new Set<string>();
   let bytes = 0;
   const puts = operations.map((operation): PutOfAll => {
+    checkOperation(operation);
     if (operation.type === 'get') throw bad('a get cannot be in one: it takes puts and deletes');
     const { key } = operation;
     checkKey(key);

@@ -77,13 +77,37 @@ export function checkReadMode({ read }: ReadOptions, { name }: LeaderFollowerNam
   );
 }
 
-/** A bound on staleness, 0 for none. Throws `BadRequest`. */
-export function checkStalenessMs(maxStalenessMs: number | undefined): number {
+/** A bound on staleness, 0 for none. Throws `BadRequest`; also for a read of the latest, which a bound would not change. */
+export function checkStalenessMs(
+  { read, maxStalenessMs }: ReadOptions,
+  { name, read: own }: LeaderFollowerNamespace,
+): number {
   if (maxStalenessMs === undefined) return 0;
+  if ((read ?? own) === 'linearizable') {
+    const whose = read === undefined ? `, which is the mode of namespace ${name}` : '';
+    throw new TrefoilError(
+      'BadRequest',
+      `maxStalenessMs bounds reads of followers, and a linearizable read gives the latest${whose}: read with 'follower' or 'session', or leave it out`,
+    );
+  }
   if (Number.isSafeInteger(maxStalenessMs) && maxStalenessMs > 0) return maxStalenessMs;
   throw new TrefoilError(
     'BadRequest',
     `maxStalenessMs is ${maxStalenessMs}: it must be a whole number of milliseconds, 1 or more; for the latest, read with 'linearizable'`,
+  );
+}
+
+/** Throws `BadRequest` for options of reads where a leader-follower namespace reads the latest whatever they say, or nothing. */
+export function checkReadsLatest(
+  { read, maxStalenessMs }: ReadOptions,
+  { name }: LeaderFollowerNamespace,
+  what: string,
+): void {
+  if (maxStalenessMs === undefined && (read === undefined || read === 'linearizable')) return;
+  const option = maxStalenessMs === undefined ? `read is ${String(read)}` : 'maxStalenessMs is given';
+  throw new TrefoilError(
+    'BadRequest',
+    `${option}: ${what} in namespace ${name}, which is leader-follower; leave it out`,
   );
 }
 

@@ -6,8 +6,10 @@
  * that carry a higher `attempt`, so that the node looks for the operation before it applies it.
  */
 import { TrefoilError } from '../core/errors.js';
+import { ANY_REPLICA_MS_MIN } from '../core/limits.js';
 import type { ClientOperation, ClientRequest, ClientResult, WireError } from '../protocol/messages.js';
 import type { Cancel } from '../runtime/runtime.js';
+import { Attempts } from './attempts.js';
 import type { Carried, NodeConnection } from './connection.js';
 import { withOutcome } from './wire-error.js';
 
@@ -17,8 +19,11 @@ export type CallTarget =
       readonly type: 'partition';
       readonly namespace: string;
       readonly partition: number;
-      /** `leader`: the replica that leads, where there is one; `any` of them: the map's first that is connected. */
-      readonly to: 'any' | 'leader';
+      /**
+       * `leader`: the replica that leads, where there is one. `first`: the map's first that is connected. `any` of those that are
+       * connected, by chance.
+       */
+      readonly to: 'first' | 'leader' | 'any';
     }
   | { readonly type: 'node'; readonly node: string };
 
@@ -37,6 +42,8 @@ export interface CallHost {
   mapEpoch(): number;
   answered(call: Call, result: ClientResult | WireError): void;
   lost(call: Call, error: TrefoilError): void;
+  /** What ends a call whose time is up, where `last` is the last that it met. */
+  exhausted(call: Call, last: TrefoilError): TrefoilError;
 }
 
 export class Call implements Carried {
@@ -54,7 +61,8 @@ export class Call implements Carried {
   redirects = 0;
   /** Addresses that failed this call. */
   avoid: Set<string> | undefined = undefined;
-  lastError: TrefoilError | undefined = undefined;
+  /** What its attempts met; undefined while none has failed. */
+  attempts: Attempts | undefined = undefined;
   cancelPause: Cancel | undefined = undefined;
   /** Whether the current attempt has left. */
   #sent = false;
@@ -86,7 +94,7 @@ export class Call implements Carried {
       type: 'request',
       id,
       epoch: this.#host.mapEpoch(),
-      budgetMs: Math.max(1, Math.ceil(deadlineMs - this.#host.nowMs())),
+      budgetMs: Math.max(1, Math.ceil(Math.min(deadlineMs - this.#host.nowMs(), this.#patienceMs()))),
       namespace: target.type === 'partition' ? target.namespace : '',
       explain,
       operation: repeated ? { ...operation, attempt: this.#uncertain } : operation,
@@ -107,7 +115,10 @@ export class Call implements Carried {
 
   /** Takes note of an attempt's error before it is retried or given up. */
   note(error: TrefoilError): void {
-    this.lastError = error;
+    // That no node can be reached is nobody's answer.
+    const address = error.code === 'NoReachableNode' ? undefined : this.lastAddress;
+    if (this.attempts === undefined) this.attempts = new Attempts(error, address);
+    else this.attempts.note(error, address);
     if (error.outcome === 'unknown' && this.#isWrite()) this.#uncertain++;
   }
 
@@ -127,15 +138,13 @@ export class Call implements Carried {
 
   /** Its time is up. */
   expire(): void {
-    if (this.#sent) {
-      this.fail(new TrefoilError('Timeout', `${this.describe()}: no answer in time`));
-    } else if (this.lastError !== undefined) {
-      this.fail(this.lastError);
-    } else {
-      this.fail(
-        new TrefoilError('DeadlineExceeded', `${this.describe()}: the time was up before it was sent`),
-      );
-    }
+    if (this.#sent) this.note(new TrefoilError('Timeout', `${this.describe()}: no answer in time`));
+    const { attempts } = this;
+    this.fail(
+      attempts === undefined
+        ? new TrefoilError('DeadlineExceeded', `${this.describe()}: the time was up before it was sent`)
+        : this.#host.exhausted(this, attempts.best),
+    );
   }
 
   /** For messages: what the call does, and to what. */
@@ -151,6 +160,16 @@ export class Call implements Carried {
       return `atomic batch of ${operation.puts.length} in ${target.namespace}/${target.partition}`;
     }
     return `${verbOf(operation)} of ${JSON.stringify(operation.key.slice(0, 80))} in ${target.namespace}`;
+  }
+
+  /**
+   * How long one attempt may take. A follower that is cut off from its leader waits as long as it is given for what a session has seen;
+   * where any replica will do, another is asked in time. The longer, the more attempts there were: all may be slow.
+   */
+  #patienceMs(): number {
+    const { target } = this.spec;
+    if (target.type !== 'partition' || target.to !== 'any') return Infinity;
+    return ANY_REPLICA_MS_MIN * 2 ** Math.min(this.retries, 20);
   }
 
   #isWrite(): boolean {

@@ -13,7 +13,7 @@ import { Call, type CallHost, type CallSpec } from './call.js';
 import type { NodeConnection } from './connection.js';
 import { decideRetry, pauseMs } from './retry.js';
 import type { Router } from './router.js';
-import { errorFromWire } from './wire-error.js';
+import { errorFromWire, withMessage } from './wire-error.js';
 
 /** A pulse later than this by its plan means that the whole process stood still. */
 const STALL_MS = 250;
@@ -113,9 +113,14 @@ export class Caller implements CallHost {
     const { target } = call.spec;
     if (target.type === 'node') return this.#router.connectionTo(target.node);
     const { index } = this.#router.namespace(target.namespace);
-    return target.to === 'leader'
-      ? this.#router.pickLeader(index, target.partition, call.avoid)
-      : this.#router.pick(index, target.partition, call.avoid);
+    switch (target.to) {
+      case 'leader':
+        return this.#router.pickLeader(index, target.partition, call.avoid);
+      case 'first':
+        return this.#router.pick(index, target.partition, call.avoid);
+      case 'any':
+        return this.#router.pickAny(index, target.partition, call.avoid);
+    }
   }
 
   #unreachable(call: Call): void {
@@ -151,7 +156,19 @@ export class Caller implements CallHost {
     const decision = decideRetry(error, call.retries, remainingMs, this.#runtime.random);
     if (decision.type === 'retry') return this.#retry(call, error, decision.afterMs, decision.elsewhere);
     call.note(error);
-    call.fail(error);
+    // What no retry can change is the answer; what only time ran out on is not all that was met.
+    call.fail(error.retryable ? this.exhausted(call, error) : error);
+  }
+
+  /** What ends a call whose time or retries are used up: what tells most of all that it met, and what each replica said. */
+  exhausted(call: Call, last: TrefoilError): TrefoilError {
+    const { attempts, spec } = call;
+    const error = attempts?.best ?? last;
+    if (attempts === undefined || spec.target.type !== 'partition' || error.code === 'NoReachableNode')
+      return error;
+    const { namespace, partition } = spec.target;
+    const told = this.#router.told(namespace, partition, (address) => attempts.saidBy(address));
+    return told.length < 2 ? error : withMessage(error, `${error.message} (${told.join(', ')})`);
   }
 
   /** Goes on at the leader that an answer names. False where that is not possible, or was done too often: then as with any error. */
@@ -175,7 +192,9 @@ export class Caller implements CallHost {
   #retry(call: Call, error: TrefoilError, afterMs: number, elsewhere: boolean): void {
     call.note(error);
     call.retries++;
-    if (elsewhere && call.lastAddress !== undefined) this.#avoid(call, call.lastAddress);
+    // Any replica's failure is a reason to ask another, where any will do.
+    const another = elsewhere || (call.spec.target.type === 'partition' && call.spec.target.to === 'any');
+    if (another && call.lastAddress !== undefined) this.#avoid(call, call.lastAddress);
     if (afterMs <= 0) return this.#dispatch(call);
     call.cancelPause = this.#runtime.timers.after(afterMs, () => {
       call.cancelPause = undefined;
@@ -183,12 +202,12 @@ export class Caller implements CallHost {
     });
   }
 
-  /** Once all replicas have failed a call that looks for the leader, it begins its round anew. */
+  /** Once all replicas have failed a call that looks for the leader, or for any replica, it begins its round anew. */
   #avoid(call: Call, address: string): void {
     const avoid = (call.avoid ??= new Set());
     const { target } = call.spec;
     avoid.add(address);
-    if (target.type !== 'partition' || target.to !== 'leader') return;
+    if (target.type !== 'partition' || target.to === 'first') return;
     if (avoid.size < this.#router.replicaCount(target.namespace, target.partition)) return;
     avoid.clear();
     avoid.add(address);

@@ -304,6 +304,16 @@ export class NodeConnection {
   }
 }
 
+/** Characters of a reason in a list of them. */
+const REASON_LENGTH_MAX = 80;
+
+/** Why the connection to an address ended, without the name in front, and cut to what a list of reasons takes. */
+export function lossReason({ message }: TrefoilError, address: string): string {
+  const name = `${address}: `;
+  const at = message.indexOf(name);
+  return message.slice(at < 0 ? 0 : at + name.length).slice(0, REASON_LENGTH_MAX);
+}
+
 /** `host:port`, with brackets around an IPv6 address. */
 export function addressText(address: Address): string {
   return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;

@@ -24,6 +24,7 @@ import type { DatabaseParts } from './call-scope.js';
 import { GroupSessions } from './group-sessions.js';
 import { KeyCalls } from './key-calls.js';
 import { KeyTurns } from './key-turns.js';
+import { checkOptions } from './known-options.js';
 import { NamespaceHandle } from './namespace.js';
 import { Operations } from './operations.js';
 import { Router } from './router.js';
@@ -39,6 +40,7 @@ const SESSION_ID_LENGTH = 20;
  * for good (`WrongCluster`, `UnsupportedProtocol`, `NotAuthorized`); with `BadRequest` for bad options.
  */
 export async function connectWith(runtime: ClientRuntime, options: ConnectOptions): Promise<Database> {
+  checkOptions('connect', options);
   const seeds = options.seeds.map(parseSeed);
   if (seeds.length === 0) throw new TrefoilError('BadRequest', 'connect needs at least one seed');
   const timeoutMs = checkTimeoutMs(options.timeoutMs ?? REQUEST_TIMEOUT_MS_DEFAULT);
@@ -113,6 +115,7 @@ class TrefoilDatabase implements Database {
   }
 
   namespace<T = unknown>(name: string, options: NamespaceOptions<T> = {}): Namespace<T> {
+    checkOptions('namespace', options);
     return new NamespaceHandle<T>(new KeyCalls(this.#parts, name), options.codec ?? msgpackCodec<T>());
   }
 
@@ -121,6 +124,7 @@ class TrefoilDatabase implements Database {
   }
 
   set<T = unknown>(name: string, options: NamespaceOptions<T> = {}): ElementSet<T> {
+    checkOptions('namespace', options);
     return new ElementSetHandle<T>(new KeyCalls(this.#parts, name), options.codec ?? msgpackCodec<T>());
   }
 
@@ -129,6 +133,7 @@ class TrefoilDatabase implements Database {
   }
 
   async nodeStatus(node: string, options: CallOptions = {}): Promise<unknown> {
+    checkOptions('nodeStatus', options);
     const { runtime, caller, timeoutMs } = this.#parts;
     const deadlineMs = runtime.clock.monotonicMs() + checkTimeoutMs(options.timeoutMs ?? timeoutMs);
     const target = { type: 'node', node } as const;

@@ -122,7 +122,7 @@ function askedOf(
     to: (read ?? entry.read) === 'linearizable' ? 'leader' : 'any',
     read,
     atLeast: index === undefined ? null : encodeLeaderContext({ version: 0, index }),
-    maxStalenessMs: checkStalenessMs(options.maxStalenessMs),
+    maxStalenessMs: checkStalenessMs(options, entry),
   };
 }
 

@@ -38,7 +38,7 @@ export function leaderlessRead(
       atLeast === null ? (seen ?? null) : seen === undefined ? atLeast : mergeContexts(key, seen, atLeast),
     maxStalenessMs: 0,
   };
-  const to = { partition: partitionOfKey(key, entry.partitions), to: 'any' } as const;
+  const to = { partition: partitionOfKey(key, entry.partitions), to: 'first' } as const;
   return scope.call(to, operation, limits, (result) => {
     const got = result as GetResult;
     if (got.context !== null) session?.observe(name, key, got.context, got.values.length > 0);
@@ -60,7 +60,7 @@ export async function leaderlessWrite(
   const write = checkWriteQuorum(limits.options, entry);
   const operation = operations.open();
   const { lowestOpen } = operations;
-  const to = { partition: partitionOfKey(key, entry.partitions), to: 'any' } as const;
+  const to = { partition: partitionOfKey(key, entry.partitions), to: 'first' } as const;
   try {
     return await scope.call(
       to,
@@ -92,7 +92,7 @@ export async function* leaderlessScan<E>(
     const page = { type: 'scan', partition, prefix, after, limit } as const;
     const operation: ClientOperation = { read, atLeast: null, maxStalenessMs: 0, ...page };
     const limits = { options, deadlineMs: scope.deadlineMs(options) };
-    return scope.call({ partition, to: 'any' }, operation, limits, (r) => r as ScanResult);
+    return scope.call({ partition, to: 'first' }, operation, limits, (r) => r as ScanResult);
   };
   const readLive = async (key: string): Promise<E | undefined> => {
     const limits = { options, deadlineMs: scope.deadlineMs(options) };

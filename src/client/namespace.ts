@@ -23,10 +23,11 @@ import type {
   Written,
 } from './api.js';
 import { atomicBatch } from './atomic-batch.js';
-import { checkTtlMs } from './call-options.js';
+import { checkReadsLatest, checkTtlMs } from './call-options.js';
 import { decodeWith, encodeWith } from './codec.js';
 import type { Found } from './call-scope.js';
 import { explained, publicContext, type KeyCalls } from './key-calls.js';
+import { checkOperation, checkOptions } from './known-options.js';
 import { runLeaderUpdate } from './leader-update.js';
 import { pauseMs } from './retry.js';
 import { latest, runUpdate } from './update.js';
@@ -49,15 +50,18 @@ export class NamespaceHandle<T> implements Namespace<T> {
   }
 
   async get(key: string, options: ReadOptions = {}): Promise<Entry<T>> {
+    checkOptions('get', options);
     return this.#get(key, options, this.#calls.deadlineMs(options));
   }
 
   async put(key: string, value: T, options: WriteOptions = {}): Promise<Written> {
+    checkOptions('put', options);
     const bytes = encodeWith(this.#codec, key, value);
     return this.#put(key, bytes, options, this.#calls.deadlineMs(options));
   }
 
   async delete(key: string, options: WriteOptions = {}): Promise<Written> {
+    checkOptions('delete', options);
     return this.#put(key, null, options, this.#calls.deadlineMs(options));
   }
 
@@ -66,6 +70,7 @@ export class NamespaceHandle<T> implements Namespace<T> {
     change: (current: T | undefined, siblings: readonly T[]) => T | undefined,
     options: UpdateOptions = {},
   ): Promise<Updated<T>> {
+    checkOptions('update', options);
     const deadlineMs = this.#calls.deadlineMs(options);
     return this.#calls.parts.turns.take(`${this.name}/${key}`, deadlineMs, options.signal, () => {
       const { entry } = this.#calls;
@@ -79,6 +84,7 @@ export class NamespaceHandle<T> implements Namespace<T> {
     operations: readonly BatchOperation<T>[],
     options: BatchOptions = {},
   ): Promise<BatchResult<T>[]> {
+    checkOptions('batch', options);
     const deadlineMs = this.#calls.deadlineMs(options);
     if (options.atomic === true) return this.#batchAtomically(operations, options, deadlineMs);
     const results = new Array<BatchResult<T>>(operations.length);
@@ -94,6 +100,7 @@ export class NamespaceHandle<T> implements Namespace<T> {
   }
 
   scan(options: ScanOptions = {}): AsyncIterableIterator<Entry<T>> {
+    checkOptions('scan', options);
     return this.#calls.scan(options, (key, found) => this.#entry(key, found));
   }
 
@@ -132,12 +139,14 @@ export class NamespaceHandle<T> implements Namespace<T> {
 
   /** Where the namespace's own level is `leader`, it waits for a quorum: it must know what comes of its writes. */
   async #updateAtLeader(
-    { ack }: LeaderFollowerNamespace,
+    entry: LeaderFollowerNamespace,
     key: string,
     change: (current: T | undefined, siblings: readonly T[]) => T | undefined,
     options: UpdateOptions,
     deadlineMs: number,
   ): Promise<Updated<T>> {
+    checkReadsLatest(options, entry, 'update always reads the latest');
+    const { ack } = entry;
     let changed: T | undefined;
     const ttlMs = checkTtlMs(options.ttlMs);
     const { runtime } = this.#calls.parts;
@@ -192,6 +201,7 @@ export class NamespaceHandle<T> implements Namespace<T> {
         `an atomic batch needs strategy leader-follower, and namespace ${this.name} is leaderless: put each key`,
       );
     }
+    checkReadsLatest(options, entry, 'an atomic batch reads nothing');
     const batch = atomicBatch(operations, entry, options.ttlMs, (key, value) =>
       encodeWith(this.#codec, key, value),
     );
@@ -238,6 +248,7 @@ export class NamespaceHandle<T> implements Namespace<T> {
   ): Promise<BatchResult<T>> {
     const { type, key } = operation;
     try {
+      checkOperation(operation);
       if (type === 'get') return { type, entry: await this.#get(key, options, deadlineMs) };
       const value = type === 'put' ? encodeWith(this.#codec, key, operation.value) : null;
       const written = await this.#put(key, value, { ...options, ...operation }, deadlineMs);

@@ -3,7 +3,8 @@
  * replicas to ask.
  *
  * The map's preferred coordinator is asked first, so that the writes of a key meet in one place. While it
- * is not connected, a connected replica serves and the preferred one is connected beside it. A node whose
+ * is not connected, a connected replica serves and the preferred one is connected beside it. Reads that any
+ * replica may answer are spread over those that are connected, by chance. A node whose
  * connection fails is left alone for a while that grows with each failure, with jitter; other replicas
  * serve meanwhile. There is no map service to ask: maps come with welcomes and `StaleMap` answers, so to
  * refresh means to connect where we are not connected yet.
@@ -26,7 +27,7 @@ import {
 } from '../core/limits.js';
 import { PROTOCOL_VERSION, type Welcome } from '../protocol/messages.js';
 import type { Address, ClientRuntime } from '../runtime/runtime.js';
-import { addressText, NodeConnection } from './connection.js';
+import { addressText, lossReason, NodeConnection } from './connection.js';
 
 export interface RouterOptions {
   readonly seeds: readonly Address[];
@@ -114,6 +115,29 @@ export class Router {
     return connecting ?? avoided;
   }
 
+  /** As {@link pick}, but by chance where several replicas would do equally well. All of them get connected. */
+  pickAny(
+    namespaceIndex: number,
+    partition: number,
+    avoid: ReadonlySet<string> | undefined,
+  ): NodeConnection | undefined {
+    if (this.#map === undefined) return undefined;
+    const nowMs = this.#runtime.clock.monotonicMs();
+    const best: NodeConnection[] = [];
+    let bestRank = 0;
+    for (const node of replicasOf(this.#map, namespaceIndex, partition)) {
+      const link = this.#nodes.get(node);
+      const connection = link === undefined ? undefined : this.#ensure(link, nowMs);
+      if (connection === undefined) continue;
+      const rank = (avoid?.has(connection.address) === true ? 0 : 2) + (connection.ready ? 1 : 0);
+      if (rank > bestRank) best.length = 0;
+      if (rank < bestRank) continue;
+      bestRank = rank;
+      best.push(connection);
+    }
+    return best.length > 1 ? best[this.#runtime.random.integer(best.length)] : best[0];
+  }
+
   /** As {@link pick}, but first the replica that is known to lead the partition. */
   pickLeader(
     namespaceIndex: number,
@@ -154,10 +178,7 @@ export class Router {
 
   /** How many replicas a partition has; 0 where the map knows no such namespace. */
   replicaCount(namespace: string, partition: number): number {
-    const found = this.#map === undefined ? undefined : findNamespace(this.#map, namespace);
-    return this.#map === undefined || found === undefined
-      ? 0
-      : replicasOf(this.#map, found.index, partition).length;
+    return this.#replicas(namespace, partition).length;
   }
 
   /** A usable connection to one node, or undefined where it may not be tried now. Throws `BadRequest` for an unknown node. */
@@ -171,6 +192,22 @@ export class Router {
   /** Why the last connection to each of some nodes failed, for a person. */
   reasons(nodes: readonly string[]): string {
     return nodes.map((node) => `${node}: ${lastReason(this.#nodes.get(node))}`).join('; ');
+  }
+
+  /** What each replica of a partition `said`, by its address, else why it is not connected, as `n1: NoLeader`. Without those that are connected and said nothing. */
+  told(
+    namespace: string,
+    partition: number,
+    said: (address: string) => string | undefined,
+  ): readonly string[] {
+    return this.#replicas(namespace, partition).flatMap((node) => {
+      const link = this.#nodes.get(node);
+      if (link === undefined) return [];
+      const address = addressText(link.address);
+      const told =
+        said(address) ?? (link.lastError === undefined ? undefined : lossReason(link.lastError, address));
+      return told === undefined ? [] : [`${node}: ${told}`];
+    });
   }
 
   /** Why the last connection to each seed failed, for a person. */
@@ -229,6 +266,13 @@ export class Router {
     this.#closed = true;
     for (const link of this.#links.values()) link.connection?.destroy(why);
     for (const connection of this.#leaving) connection.destroy(why);
+  }
+
+  #replicas(namespace: string, partition: number): readonly NodeId[] {
+    const found = this.#map === undefined ? undefined : findNamespace(this.#map, namespace);
+    return this.#map === undefined || found === undefined
+      ? []
+      : replicasOf(this.#map, found.index, partition);
   }
 
   #linkTo(address: Address): Link {

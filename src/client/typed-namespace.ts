@@ -25,6 +25,7 @@ import type {
 } from './api.js';
 import { contextToken } from './call-options.js';
 import { decodeWith, encodeWith } from './codec.js';
+import { checkOptions } from './known-options.js';
 import type { ChangeContent, Found, PutContent } from './call-scope.js';
 import { explained, publicContext, type KeyCalls } from './key-calls.js';
 
@@ -70,6 +71,7 @@ class TypedCalls {
     wanted: (found: GetResult) => boolean,
     content: (context: Uint8Array) => WriteContent,
   ): Promise<Changed> {
+    checkOptions('a removal from a counter or a set', options);
     const deadlineMs = this.calls.deadlineMs(options);
     const given = contextToken(key, options.context);
     if (given !== null) return this.write(content(given), options, deadlineMs);
@@ -87,6 +89,7 @@ class TypedCalls {
     options: ScanOptions,
     entryOf: (key: string, found: Found) => E,
   ): AsyncGenerator<E, void, undefined> {
+    checkOptions('scan', options);
     this.#check();
     yield* this.calls.scan(options, entryOf);
   }
@@ -129,11 +132,13 @@ export class CounterHandle implements Counter {
     if (!Number.isSafeInteger(by)) {
       throw new TrefoilError('BadRequest', `by is ${by}: it must be a whole number within 2^53 - 1`);
     }
+    checkOptions('a change of a counter or a set', options);
     const change = { kind: 'increment', by } as const;
     return this.#typed.write({ type: 'change', key, change, context: null }, options);
   }
 
   async get(key: string, options: ReadOptions = {}): Promise<CounterEntry> {
+    checkOptions('get', options);
     return counterEntry(key, await this.#typed.read(key, options));
   }
 
@@ -178,6 +183,7 @@ export class ElementSetHandle<T> implements ElementSet<T> {
   }
 
   async add(key: string, elements: readonly T[], options: ChangeOptions = {}): Promise<Changed> {
+    checkOptions('a change of a counter or a set', options);
     const change = { kind: 'add', elements: this.#encoded(key, elements) } as const;
     return this.#typed.write({ type: 'change', key, change, context: null }, options);
   }
@@ -193,10 +199,12 @@ export class ElementSetHandle<T> implements ElementSet<T> {
   }
 
   async get(key: string, options: ReadOptions = {}): Promise<SetEntry<T>> {
+    checkOptions('get', options);
     return this.#entry(key, await this.#typed.read(key, options));
   }
 
   async has(key: string, element: T, options: ReadOptions = {}): Promise<boolean> {
+    checkOptions('get', options);
     return holds(await this.#typed.read(key, options), encodeWith(this.#codec, key, element));
   }
 

@@ -13,8 +13,16 @@ export function errorFromWire(wire: WireError, before = ''): TrefoilError {
 
 /** The same error with what may be concluded from it in this place. */
 export function withOutcome(error: TrefoilError, outcome: Outcome): TrefoilError {
-  if (error.outcome === outcome) return error;
-  return new TrefoilError(error.code, error.message, {
+  return error.outcome === outcome ? error : remade(error, error.message, outcome);
+}
+
+/** The same error with more words. */
+export function withMessage(error: TrefoilError, message: string): TrefoilError {
+  return remade(error, message, error.outcome);
+}
+
+function remade(error: TrefoilError, message: string, outcome: Outcome): TrefoilError {
+  return new TrefoilError(error.code, message, {
     outcome,
     ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
     ...(error.leader === undefined ? {} : { leader: error.leader }),

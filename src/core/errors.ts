@@ -64,7 +64,11 @@ export const ERRORS = {
     'Give every node the same config file, and a higher epoch to a changed one.',
   ),
   NotAuthorized: entry('failed', false, "Check the credentials against the cluster's config."),
-  ConnectionLost: entry('unknown', true, 'Retry; the SDK does so where it is safe.'),
+  ConnectionLost: entry(
+    'unknown',
+    true,
+    'Check that the node runs and can be reached (trefoil cluster status); the SDK retries for as long as the call may take.',
+  ),
 
   // Routing and load
   StaleMap: entry('failed', true, 'Retry with the map that came with the answer; the SDK does so itself.'),
@@ -108,7 +112,12 @@ export const ERRORS = {
     'Read the key to see whether the write arrived, or retry the operation.',
   ),
   DeadlineExceeded: entry('failed', true, 'Allow more time; nothing was done.'),
-  Timeout: entry('unknown', true, 'Retry with the same operation, or read to see whether it had an effect.'),
+  // For reads, too, which have no effect.
+  Timeout: entry(
+    'unknown',
+    true,
+    'Allow more time, or retry; a write whose outcome is unknown may have had an effect: read to see.',
+  ),
   OperationForgotten: entry(
     'unknown',
     false,
@@ -125,7 +134,11 @@ export const ERRORS = {
     'Retry, or read with more replicas: the answers are older than the session has seen.',
   ),
   UpdateConflict: entry('failed', true, 'Retry the update; other writers kept changing the key.'),
-  Cancelled: entry('unknown', false, 'The caller cancelled; read to see whether it had an effect.'),
+  Cancelled: entry(
+    'unknown',
+    false,
+    'The caller cancelled; a write whose outcome is unknown may have had an effect: read to see.',
+  ),
 
   // Storage
   RecordCorrupt: entry('failed', true, 'Retry on another replica; this copy is being repaired.'),

@@ -221,6 +221,9 @@ export const SEEDS_AT_ONCE = 3;
 /** Sessions with one replica group that a write opens, one after the other, when they turn out to have expired. */
 export const SESSION_REOPENS_MAX = 3;
 
+/** A read that any replica may answer gives the first one this long, and each further one twice as long as the one before. */
+export const ANY_REPLICA_MS_MIN = 500;
+
 /** Times that one call follows an answer to the leader it names without a pause. */
 export const LEADER_REDIRECTS_AT_ONCE = 3;
 

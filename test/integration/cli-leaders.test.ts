@@ -88,7 +88,8 @@ describe('keys of a namespace with leaders', () => {
 
   it('are read by mode', async () => {
     await trefoil(['put', 'mode', 'x', '--ack', 'all']);
-    for (const mode of ['linearizable', 'session', 'follower'])
+    expect((await trefoil(['get', 'mode', '--read', 'linearizable'])).stdout).toBe('x\n');
+    for (const mode of ['session', 'follower'])
       expect((await trefoil(['get', 'mode', '--read', mode, '--max-staleness', '5s'])).stdout).toBe('x\n');
     expect((await trefoil(['scan', '--prefix', 'mode', '--read', 'follower'])).stdout).toBe('mode\tx\n');
   });
@@ -119,6 +120,8 @@ describe('keys of a namespace with leaders', () => {
   it('refuse what is for the other strategy, with what to use', async () => {
     for (const [args, why] of [
       [['get', 'k', '--read', 'quorum'], "'linearizable', 'session' or 'follower'"],
+      [['update', 'k', '--increment', '1', '--read', 'quorum'], 'update always reads the latest'],
+      [['get', 'k', '--max-staleness', '1s'], "read with 'follower' or 'session'"],
       [['put', 'k', 'v', '--write', 'all'], 'use ack'],
       [['put', 'k', 'v', '--ack', 'leader', '--if-absent'], "use ack 'quorum' or 'all'"],
       [['put', 'k', 'v', '--ack', 'all', '-n', 'plain'], 'use write'],
@@ -208,7 +211,7 @@ it('help says which strategy an option is for, and what a line of a batch may be
     (await trefoil([command, '--help'])).stdout.replaceAll(/\s+/g, ' ');
   const [put, update, batch] = await Promise.all(['put', 'update', 'batch'].map(help));
   expect(put).toMatch(/--write leaderless: .*--ack with a leader: .*--if-version with a leader: /);
-  expect(update).toMatch(/--read leaderless: .*with a leader the latest is read.*--resolve leaderless: /);
+  expect(update).toMatch(/--read leaderless: .*--resolve leaderless: /);
   expect(batch).toContain('give their keys a common {tag}');
   expect(batch).toContain('{"put":KEY,"value":JSON,"ttlMs":N} {"delete":KEY} With a leader either may have');
 });

@@ -96,12 +96,12 @@ describe('one key', () => {
 });
 
 describe('update', () => {
-  test('reads the latest and writes on its version', async () => {
-    await start();
+  test('reads the latest and writes on its version, whatever the namespace reads by itself', async () => {
+    await start(ledMap(3, { read: 'follower' }));
     await world.settle(photos.put('k', 1));
-    const entry = await world.settle(photos.update('k', (n = 0) => n + 1, { read: 'follower' }));
+    const entry = await world.settle(photos.update('k', (n = 0) => n + 1));
     expect(entry).toMatchObject({ value: 2, siblings: [2] });
-    expect(entry.version).toBe((await world.settle(photos.get('k'))).version);
+    expect(entry.version).toBe((await world.settle(photos.get('k', { read: 'linearizable' }))).version);
     expect(led.operations('get')[0]).toMatchObject({ read: 'linearizable' });
     expect(led.operations('put')[1]?.ifVersion).toBe(entry.version === undefined ? -1 : entry.version - 1);
   });

@@ -2,7 +2,7 @@
  * What the replicas of leader-follower groups do, without any replication: all nodes of a world share one state, one of them leads
  * each partition and the others say so. Sessions, conditions and recorded results are as in the real thing.
  */
-import { findNamespace, replicasOf, type ClusterMap } from '../../src/cluster/cluster-map.js';
+import { findNamespace, replicasOf, type ClusterMap, type ReadMode } from '../../src/cluster/cluster-map.js';
 import { partitionOfKey } from '../../src/core/hash.js';
 import { namespaceName, nodeId, sessionId, type NodeId } from '../../src/core/ids.js';
 import { compareKeys } from '../../src/core/text-order.js';
@@ -164,8 +164,11 @@ function viewsOf(value: Value | undefined): ValueView[] {
 }
 
 /** As `testMap`, with leader-follower namespaces. */
-export function ledMap(nodes = 3, own: { ack?: 'leader' | 'quorum'; partitions?: number } = {}): ClusterMap {
-  const { ack = 'quorum', partitions = 4 } = own;
+export function ledMap(
+  nodes = 3,
+  own: { ack?: 'leader' | 'quorum'; read?: ReadMode; partitions?: number } = {},
+): ClusterMap {
+  const { ack = 'quorum', read = 'linearizable', partitions = 4 } = own;
   return {
     ...testMap(nodes, { partitions }),
     namespaces: [
@@ -175,7 +178,7 @@ export function ledMap(nodes = 3, own: { ack?: 'leader' | 'quorum'; partitions?:
         durability: 'sync',
         replicas: nodes,
         partitions,
-        read: 'linearizable',
+        read,
         ack,
         minReplicas: nodes,
         clockBoundMs: 0,

@@ -111,7 +111,11 @@ export class SharedStore implements NodeStore {
 
 /** What a node does with a request: serve it, or answer this, or not answer (`serve` says whether it takes effect). */
 export type Reaction =
-  'serve' | WireError | { readonly answerAfterMs: number } | { readonly lose: 'request' | 'answer' };
+  | 'serve'
+  | WireError
+  /** `refusal`: in place of what it would serve. */
+  | { readonly answerAfterMs: number; readonly refusal?: WireError }
+  | { readonly lose: 'request' | 'answer' };
 
 export const wireError = (code: WireError['code'], more: Partial<WireError> = {}): WireError => ({
   code,
@@ -226,7 +230,7 @@ export class ScriptedNode {
     if (reaction === 'serve') answer(this.#store.serve(request, this.id));
     else if ('code' in reaction) answer(reaction);
     else if ('answerAfterMs' in reaction) {
-      const result = this.#store.serve(request, this.id);
+      const result = reaction.refusal ?? this.#store.serve(request, this.id);
       this.#runtime.timers.after(reaction.answerAfterMs, () => answer(result));
     } else if (reaction.lose === 'answer') this.#store.serve(request, this.id);
   }

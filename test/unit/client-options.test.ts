@@ -4,6 +4,7 @@ import {
   checkLimit,
   checkReadMode,
   checkReadQuorum,
+  checkReadsLatest,
   checkStalenessMs,
   checkTimeoutMs,
   checkTtlMs,
@@ -14,6 +15,7 @@ import {
   writeContext,
   writeVersion,
 } from '../../src/client/call-options.js';
+import type { ReadOptions } from '../../src/client/api.js';
 import type { LeaderFollowerNamespace, LeaderlessNamespace } from '../../src/cluster/cluster-map.js';
 import { encodeLeaderContext } from '../../src/protocol/leader-context-codec.js';
 import { ledMap } from '../support/led-store.js';
@@ -98,9 +100,34 @@ test('a write has one condition at most, and it makes sense', () => {
 test('read modes and bounds on staleness', () => {
   expect(checkReadMode({}, led)).toBeNull();
   expect(checkReadMode({ read: 'follower' }, led)).toBe('follower');
-  expect(checkStalenessMs(undefined)).toBe(0);
-  expect(checkStalenessMs(250)).toBe(250);
-  for (const ms of [0, -1, 1.5, NaN]) expect(() => checkStalenessMs(ms)).toThrow(refused('BadRequest'));
+  expect(checkStalenessMs({}, led)).toBe(0);
+  expect(checkStalenessMs({ read: 'follower', maxStalenessMs: 250 }, led)).toBe(250);
+  expect(checkStalenessMs({ maxStalenessMs: 250 }, { ...led, read: 'session' })).toBe(250);
+  for (const ms of [0, -1, 1.5, NaN])
+    expect(() => checkStalenessMs({ read: 'session', maxStalenessMs: ms }, led)).toThrow(
+      /it must be a whole/,
+    );
+});
+
+test('a bound on staleness where the read is of the latest is refused, with what to do', () => {
+  expect(() => checkStalenessMs({ maxStalenessMs: 250 }, led)).toThrow(
+    "maxStalenessMs bounds reads of followers, and a linearizable read gives the latest, which is the mode of namespace photos: read with 'follower' or 'session', or leave it out",
+  );
+  expect(() =>
+    checkStalenessMs({ read: 'linearizable', maxStalenessMs: 250 }, { ...led, read: 'follower' }),
+  ).toThrow(refused('BadRequest'));
+});
+
+test('options of reads are refused where the latest is read whatever they say', () => {
+  const check = (options: ReadOptions) => (): void =>
+    checkReadsLatest(options, led, 'update reads the latest');
+  expect(check({})).not.toThrow();
+  expect(check({ read: 'linearizable' })).not.toThrow();
+  expect(check({ read: 'quorum' })).toThrow(
+    'read is quorum: update reads the latest in namespace photos, which is leader-follower; leave it out',
+  );
+  expect(check({ read: 'follower' })).toThrow(refused('BadRequest'));
+  expect(check({ maxStalenessMs: 5 })).toThrow('maxStalenessMs is given');
 });
 
 test('a level is raised to what is needed, and else left as it is', () => {
