@@ -87,7 +87,11 @@ export const ERRORS = {
     true,
     'Ask the leader; the answer names it where it is known. The SDK does so itself.',
   ),
-  NoLeader: entry('failed', true, 'Wait for the election, or bring back a majority of the replicas.'),
+  NoLeader: entry(
+    'failed',
+    true,
+    'Wait for the election, or bring back a majority of the replicas; the first time all of them are needed.',
+  ),
   TooStale: entry(
     'failed',
     true,
@@ -100,7 +104,11 @@ export const ERRORS = {
   ),
 
   // Quorums and time
-  QuorumUnavailable: entry('failed', true, 'Bring replicas back, or ask for fewer (read or write).'),
+  QuorumUnavailable: entry(
+    'failed',
+    true,
+    'Bring replicas back, or ask for fewer: read or write; with a leader, ack or minReplicas.',
+  ),
   ReplicasRefilling: entry(
     'failed',
     true,

@@ -169,3 +169,55 @@ describe('many writes of one handle to one partition', () => {
     expect((await cluster.settle(slow))[0].status).toBe('fulfilled');
   });
 });
+
+describe('reads that any replica may answer', () => {
+  it('say how far behind it may be, also where the leader answers', async () => {
+    await start(13);
+    const fast = db.namespace<number>('fast');
+    await cluster.settle(fast.put('k', 1, { ack: 'all' }));
+    await cluster.simulation.runFor(1_000);
+    const coordinators = new Set<string>();
+    for (let i = 0; i < 30; i++) {
+      const { lag, explain } = await cluster.settle(fast.get('k', { read: 'follower', explain: true }));
+      expect(lag?.entries).toBe(0);
+      expect(lag?.ms).toBeGreaterThanOrEqual(0);
+      coordinators.add(explain?.coordinator ?? '');
+    }
+    expect(coordinators).toContain(leaderOf('fast/0'));
+    expect((await cluster.settle(fast.get('k', { read: 'linearizable' }))).lag).toBeUndefined();
+  });
+
+  it('are not served by a leader that may be none any more, beyond the staleness that is allowed', async () => {
+    await start(14);
+    const fast = db.namespace<number>('fast');
+    await cluster.settle(fast.put('k', 1, { ack: 'all' }));
+    // A quiet group relies on its links, and would take a while to doubt them.
+    await cluster.settle(fast.put('k', 2, { ack: 'all' }));
+    const leader = leaderOf('fast/0') as string;
+    cluster.world.network.partition(
+      [leader, 'app'],
+      cluster.names.filter((name) => name !== leader),
+    );
+    await cluster.simulation.runFor(300);
+    const read = fast.get('k', { read: 'follower', maxStalenessMs: 100, timeoutMs: 2_000 });
+    expect(await codeOf(read)).toBe('TooStale failed');
+  });
+
+  it('say that none is fresh enough, instead of waiting until the time is up', async () => {
+    await start(15);
+    const fast = db.namespace<number>('fast');
+    await cluster.settle(fast.put('k', 1));
+    const [left, ...others] = cluster.names as [string, ...string[]];
+    for (const name of others) cluster.crash(name);
+    await cluster.simulation.runFor(5_000);
+    const read = fast.get('k', { read: 'follower', maxStalenessMs: 500, timeoutMs: 3_000 });
+    expect(await codeOf(read)).toBe('TooStale failed');
+    expect(cluster.running(left)).toBe(true);
+  });
+});
+
+it('a deleted key has no sibling', async () => {
+  await start(16);
+  await cluster.settle(led.put('k', 1));
+  expect(await cluster.settle(led.delete('k'))).toMatchObject({ siblings: 0 });
+});

@@ -7,7 +7,7 @@ import { TrefoilError } from '../../src/core/errors.js';
 import { encodeAppliedState } from '../../src/protocol/applied-state-codec.js';
 import { encodeHardState } from '../../src/protocol/hard-state-codec.js';
 import { encodeLeaderContext } from '../../src/protocol/leader-context-codec.js';
-import type { InstallSnapshot } from '../../src/protocol/leader-follower-messages.js';
+import type { InstallSnapshot, JoinQuery } from '../../src/protocol/leader-follower-messages.js';
 import { encodeSegment, type LogEntry, type PutCommand } from '../../src/protocol/log-codec.js';
 import type { PutOperation } from '../../src/protocol/messages.js';
 import type { RequestHandle } from '../../src/replication/strategy.js';
@@ -256,6 +256,31 @@ describe('a replica that cannot rely on what it has stored', () => {
       type: 'append-entries-result',
       term: 10,
       status: 'durable',
+    });
+  });
+});
+
+describe('a group that was never formed', () => {
+  it('says for whom it waits', () => {
+    const lone = new LoneReplica();
+    lone.open();
+    lone.settle();
+    const asked = lone.sent.find(({ message }) => message.type === 'join-query')?.message as JoinQuery;
+    const fresh = {
+      type: 'join-answer',
+      asked: asked.life,
+      life: 2,
+      state: 'fresh',
+      formed: [],
+      commit: 0,
+    } as const;
+    lone.turn(lone.message(N2, fresh));
+    const put = lone.request(putOf('1'));
+    lone.turn(put);
+    lone.settle();
+    expect(lone.replies.get(put.request)).toMatchObject({
+      code: 'NoLeader',
+      message: expect.stringMatching(/never formed .* waits for n3:/) as string,
     });
   });
 });

@@ -43,9 +43,9 @@ function held(
   const follower = leadership?.follower(node);
   if (follower === undefined) return 'waiting';
   if (follower.match >= index && follower.counts) return 'stored';
+  if (follower.joining) return 'refilling';
   // At this level the answer waits for every replica that can be reached.
-  if (ack === 'all') return 'unreachable';
-  return follower.joining ? 'refilling' : 'waiting';
+  return ack === 'all' ? 'unreachable' : 'waiting';
 }
 
 export function explainRead(
@@ -56,6 +56,7 @@ export function explainRead(
   leadership: Leadership | undefined,
 ): Explanation {
   const { self, replicas } = facts;
+  const own = leadership !== undefined ? 'leads' : lag !== null && lag.entries > 0 ? 'behind' : 'current';
   const confirmed = how === 'round' ? (leadership?.takenPart() ?? []) : [];
   return {
     coordinator: self,
@@ -65,10 +66,10 @@ export function explainRead(
       .filter((node) => node === self || confirmed.includes(node))
       .map((node) => ({
         node,
-        answer: node !== self ? 'confirmed' : lag === null ? 'leads' : lag.entries > 0 ? 'behind' : 'current',
+        answer: node !== self ? 'confirmed' : own,
       })),
     repaired: [],
-    guarantee: readGuarantee(mode, how, lag),
+    guarantee: readGuarantee(mode, how, leadership === undefined ? lag : null),
   };
 }
 
@@ -76,7 +77,9 @@ function readGuarantee(mode: ReadMode, how: 'round' | 'lease' | 'local', lag: Re
   if (how === 'round') return 'linearizable: every write acknowledged by quorum before this read is seen';
   if (how === 'lease') return "linearizable, as long as clocks keep the namespace's clockBound";
   const behind =
-    lag === null ? 'the leader itself' : `${lag.entries} entries and ${Math.ceil(lag.ms)} ms behind`;
+    lag === null
+      ? 'the leader itself'
+      : `${lag.entries} entries and ${Math.ceil(lag.ms)} ms behind, as far as it knows`;
   return mode === 'session'
     ? `everything that the session has seen, maybe not the latest (${behind})`
     : `a state that was the latest once (${behind})`;

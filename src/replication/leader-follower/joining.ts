@@ -78,6 +78,13 @@ export class Joining {
     this.#fresh.delete(peer);
   }
 
+  /** Those that have not said yet that they are fresh. */
+  get missing(): NodeId[] {
+    return this.#facts.peers.filter(
+      (peer) => !this.#fresh.has(peer) && this.#freshBefore?.has(peer) !== true,
+    );
+  }
+
   #query(turn: Turn, effects: Effects): void {
     const query: JoinQuery = { type: 'join-query', life: this.#round };
     for (const peer of this.#facts.peers) if (turn.reachable(peer)) effects.send(peer, query);

@@ -110,7 +110,12 @@ class LeaderFollowerReplica implements Replica {
   #refuse(event: ReplicaEvent, code: 'NodeReadOnly' | 'NoLeader', effects: Effects): void {
     if (event.type !== 'request') return;
     const { self, group } = this.#facts;
-    const why = code === 'NoLeader' ? `is still reading its log of ${group}` : 'has a store that failed';
+    const why =
+      code === 'NodeReadOnly'
+        ? 'has a store that failed'
+        : this.#distrusting === undefined
+          ? `is still reading its log of ${group}`
+          : `cannot rely on what it has stored of ${group}, and waits for a leader to refill it`;
     effects.replyEarly(event.request, new TrefoilError(code, `node ${self} ${why}`));
   }
 

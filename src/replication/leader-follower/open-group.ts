@@ -126,14 +126,15 @@ export class OpenGroup implements ReadHost {
     return this.#log.last.index;
   }
 
-  get leader(): NodeId | null {
-    return this.#raft.leader;
+  /** A leader is as fresh as a majority has lately confirmed: there may be another one. */
+  lag({ monotonicMs }: Turn): ReadLag {
+    return this.leadership === undefined
+      ? this.#freshness.lag(this.#state.appliedIndex, monotonicMs)
+      : { entries: 0, ms: Math.max(0, monotonicMs - this.leadership.followedMs(monotonicMs)) };
   }
 
-  lag(turn: Turn): ReadLag | null {
-    return this.leadership === undefined
-      ? this.#freshness.lag(this.#state.appliedIndex, turn.monotonicMs)
-      : null;
+  notLeader(): TrefoilError {
+    return notLeader(this.#facts, this.#raft.leader, this.#joining?.missing ?? []);
   }
 
   moveClock(): void {
@@ -243,7 +244,7 @@ export class OpenGroup implements ReadHost {
       case 'put-all':
       case 'open-session': {
         const { leadership } = this.#raft;
-        if (leadership === undefined) throw notLeader(this.#facts, this.#raft.leader);
+        if (leadership === undefined) throw this.notLeader();
         if (turn.writesRefused !== null)
           throw new TrefoilError(turn.writesRefused, `node ${this.#facts.self} takes no writes now`);
         if (leadership.transferring)

@@ -20,11 +20,13 @@ import { checkVersioned, decodeCheckedVersioned } from '../../protocol/versioned
 import type { Asked, Effects, RequestHandle, Turn } from '../strategy.js';
 import { explainRead } from './explain.js';
 import type { GroupFacts } from './group-facts.js';
-import { notLeader } from './refusals.js';
 import type { Scanned } from './opening.js';
 import type { Leadership } from './raft/leadership.js';
 import type { Round } from './raft/rounds.js';
 import { dataPrefix, type StateMachine } from './state-machine.js';
+
+/** The share of a read's time that a replica waits until it says that it cannot serve it, where others may. */
+const PATIENCE_ELSEWHERE = 0.8;
 
 /** The scans of reads. */
 export const READ = 'read/';
@@ -32,6 +34,8 @@ export const READ = 'read/';
 interface Read extends Asked {
   readonly operation: GetOperation | ScanOperation;
   readonly mode: ReadMode;
+  /** When it is told what it waits for. Where another replica may do, that is while the client can still ask that one. */
+  readonly lateMs: number;
   /** The state must have applied it. */
   index: number;
   /** Linearizable: the round that must be confirmed; 0 where none is needed. */
@@ -48,9 +52,10 @@ export interface ReadHost {
   readonly state: StateMachine;
   /** undefined: this replica does not lead. */
   readonly leadership: Leadership | undefined;
-  readonly leader: NodeId | null;
-  /** How far this replica is behind; null where it leads. */
-  lag(turn: Turn): ReadLag | null;
+  /** How far this replica may be behind. */
+  lag(turn: Turn): ReadLag;
+  /** What whoever needs the leader is told here. */
+  notLeader(): TrefoilError;
   /** Of the log. */
   readonly lastIndex: number;
   /** Asks for an entry that moves the group's clock. */
@@ -91,6 +96,10 @@ export class Reads {
       deadlineMs,
       explain,
       mode,
+      lateMs:
+        mode === 'linearizable'
+          ? deadlineMs
+          : turn.monotonicMs + (deadlineMs - turn.monotonicMs) * PATIENCE_ELSEWHERE,
       index,
       round: 0,
       how: 'local',
@@ -150,9 +159,9 @@ export class Reads {
 
   /** Ends what is late. */
   sweep(nowMs: number, effects: Effects): void {
-    const late = this.#waiting.filter((read) => read.deadlineMs <= nowMs);
+    const late = this.#waiting.filter((read) => read.lateMs <= nowMs);
     if (late.length === 0) return;
-    this.#waiting = this.#waiting.filter((read) => read.deadlineMs > nowMs);
+    this.#waiting = this.#waiting.filter((read) => read.lateMs > nowMs);
     for (const read of late) effects.replyEarly(read.request, this.#lateError(read));
   }
 
@@ -166,7 +175,7 @@ export class Reads {
 
   #beginLinearizable(read: Read, turn: Turn): void {
     const { leadership } = this.#host;
-    if (leadership === undefined) throw notLeader(this.#facts, this.#host.leader);
+    if (leadership === undefined) throw this.#host.notLeader();
     // An entry of this term is applied, and with it all that earlier leaders acknowledged; what this one did, it had applied.
     if (this.#host.state.appliedTerm === leadership.term && leadership.leased(turn.monotonicMs)) {
       read.how = 'lease';
@@ -181,7 +190,7 @@ export class Reads {
     const waits = read.round > 0 || read.index > state.appliedIndex || read.clockMs > hlcWallMs(state.clock);
     if (waits || this.#isTooStale(read, turn)) {
       this.#waiting.push(read);
-      if (!waits) this.#host.wakeLeader(effects);
+      if (!waits) this.#freshen(turn, effects);
     } else if (read.operation.type === 'get') {
       this.#serveGet(read, read.operation, turn, effects);
     } else {
@@ -190,7 +199,18 @@ export class Reads {
   }
 
   #isTooStale({ operation: { maxStalenessMs } }: Read, turn: Turn): boolean {
-    return maxStalenessMs > 0 && (this.#host.lag(turn)?.ms ?? 0) > maxStalenessMs;
+    return maxStalenessMs > 0 && this.#host.lag(turn).ms > maxStalenessMs;
+  }
+
+  /** A leader asks the others whether it still leads; a follower asks to be told what there is. */
+  #freshen(turn: Turn, effects: Effects): void {
+    const { leadership } = this.#host;
+    if (leadership === undefined) this.#host.wakeLeader(effects);
+    else leadership.askRound(turn.monotonicMs);
+  }
+
+  #lagOf({ mode }: Read, turn: Turn): ReadLag | null {
+    return mode === 'linearizable' ? null : this.#host.lag(turn);
   }
 
   #serveGet(read: Read, { key }: GetOperation, turn: Turn, effects: Effects): void {
@@ -199,7 +219,7 @@ export class Reads {
     if (record === 'damaged') return this.#damaged(read, JSON.stringify(key.slice(0, 80)), effects);
     if (record !== null && record.expiresAt !== 0 && this.#waitsForClock(read, record.expiresAt, turn))
       return;
-    const lag = this.#host.lag(turn);
+    const lag = this.#lagOf(read, turn);
     const version = record?.version ?? 0;
     effects.replyEarly(read.request, {
       type: 'get-result',
@@ -255,7 +275,7 @@ export class Reads {
       type: 'scan-result',
       entries,
       next: event.more && last !== undefined ? last.slice(prefixLength) : null,
-      lag: this.#host.lag(turn),
+      lag: this.#lagOf(read, turn),
       index,
     });
   }

@@ -5,10 +5,18 @@ import type { ClientOperation } from '../../protocol/messages.js';
 import type { GroupFacts } from './group-facts.js';
 
 /** What a replica that does not lead answers to whoever needs the leader. */
-export function notLeader({ self, group }: GroupFacts, leader: NodeId | null): TrefoilError {
-  return leader === null
-    ? new TrefoilError('NoLeader', `${group} has no leader that node ${self} knows of`)
-    : new TrefoilError('NotLeader', `node ${leader} leads ${group}, not ${self}`, { leader });
+export function notLeader(
+  { self, group }: GroupFacts,
+  leader: NodeId | null,
+  unheard: readonly NodeId[],
+): TrefoilError {
+  if (leader !== null)
+    return new TrefoilError('NotLeader', `node ${leader} leads ${group}, not ${self}`, { leader });
+  const why =
+    unheard.length === 0
+      ? `${group} has no leader that node ${self} knows of`
+      : `${group} was never formed as far as node ${self} knows, and waits for ${unheard.join(', ')}: the first time all its replicas are needed`;
+  return new TrefoilError('NoLeader', why);
 }
 
 /** A replica without its memory cannot answer reads of its own. */

@@ -242,7 +242,7 @@ export class Writes {
         return {
           type: 'put-result',
           context: encodeLeaderContext({ version: result.version, index: write.index }),
-          siblings: 1,
+          siblings: write.operation.type === 'put' && write.operation.value === null ? 0 : 1,
           version: result.version,
           replicas,
           explain: write.explain ? explainWrite(this.#facts, write.ack, write.index, leadership) : null,

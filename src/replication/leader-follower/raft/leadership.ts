@@ -261,6 +261,14 @@ export class Leadership {
     return 1 + heard.length >= majorityOf(this.#config.voters.length);
   }
 
+  /** When a majority was last heard to follow; now, where it is connected in a quiet group. */
+  followedMs(nowMs: number): number {
+    if (this.#quiet && this.quorumHeard(nowMs)) return nowMs;
+    const heard = [...this.#followers.values()].map((f) => (f.counts ? f.heardMs : 0));
+    const needed = majorityOf(this.#config.voters.length) - 1;
+    return needed === 0 ? nowMs : (heard.sort((a, b) => b - a)[needed - 1] as number);
+  }
+
   #heartbeat(nowMs: number): void {
     this.#heartbeatDueMs = this.#nextBeatMs(nowMs);
     for (const follower of this.#followers.values()) follower.probing = false;
