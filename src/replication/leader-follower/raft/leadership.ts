@@ -273,7 +273,7 @@ export class Leadership {
     this.#heartbeatDueMs = this.#nextBeatMs(nowMs);
     for (const follower of this.#followers.values()) follower.probing = false;
     this.#beatAll();
-    if (this.#mayRest) this.#idleBeats++;
+    if (this.#mayRest(nowMs)) this.#idleBeats++;
     else this.#idleBeats = 0;
     if (this.#idleBeats >= IDLE_BEATS) this.#goesQuiet = true;
     else if (this.#config.clockBoundMs > 0) this.#rounds.renew();
@@ -285,8 +285,8 @@ export class Leadership {
     return (Math.floor(nowMs / heartbeatMs) + 1) * heartbeatMs;
   }
 
-  /** Whether there is nothing to do for anyone who can be reached. */
-  get #mayRest(): boolean {
+  /** Whether there is nothing to do for anyone who can be reached, as they have lately said themselves. */
+  #mayRest(nowMs: number): boolean {
     const { index } = this.#log.last;
     if (this.#commit() !== index || this.#log.stable !== index || this.#transferTo !== null) return false;
     if (this.#rounds.awaited) return false;
@@ -294,6 +294,7 @@ export class Leadership {
     for (const follower of this.#followers.values()) {
       if (this.#down.has(follower.node)) continue;
       if (follower.match !== index || follower.state !== 'replicate' || follower.joining) return false;
+      if (nowMs - follower.heardMs > 2 * this.#config.heartbeatMs) return false;
       if (follower.counts) connected++;
     }
     return connected >= majorityOf(this.#config.voters.length);
