@@ -169,6 +169,18 @@ describe('values with a time to live', () => {
 });
 
 describe('a leader', () => {
+  it('tells how long ago a majority has confirmed it', () => {
+    const lone = LoneReplica.member();
+    lone.lead();
+    lone.turn(lone.acknowledged(N2, 1));
+    lone.settle();
+    lone.monotonicMs += 250;
+    const get = lone.request(getOf({ read: 'follower' }));
+    lone.turn(get);
+    lone.settle();
+    expect(lone.replies.get(get.request)).toMatchObject({ lag: { entries: 0, ms: 250 } });
+  });
+
   /** What it asks for is heard by both others, which have everything up to `index`. */
   function leads(lone: LoneReplica, ms: number, index: number): void {
     for (let passed = 0; passed < ms; passed += 100) {
