@@ -32,6 +32,12 @@ const upCommand: CommandModule<object, UpArguments> = {
           choices: ['debug', 'info', 'warn', 'error'] as const,
           default: 'info' as const,
         })
+        .option('trust-store', {
+          describe:
+            'go on with leader-follower data of folders that were all restored or moved; what was acknowledged after the copies is lost',
+          type: 'boolean',
+          default: false,
+        })
         .option('json', JSON_OPTION),
     ),
   handler: (argv) => clusterUp(argv, cliContext(argv)),

@@ -18,6 +18,7 @@ export interface UpArguments {
   readonly config: string;
   readonly foreground: boolean;
   readonly logLevel: string;
+  readonly trustStore: boolean;
   readonly json: boolean;
 }
 
@@ -27,6 +28,12 @@ const MEET_MS_MAX = 15_000;
 export async function clusterUp(argv: UpArguments, context: CliContext): Promise<void> {
   const places = clusterPlaces(argv.config);
   const running = places.nodes.filter((node) => readPidFile(node.pidFile) !== undefined);
+  // One that runs may hold what the copies lack, and they would outvote it.
+  if (argv.trustStore && running.length > 0)
+    throw new TrefoilError(
+      'BadRequest',
+      `--trust-store is for a cluster that was restored as a whole; stop what runs of ${places.cluster} first (${pidList(running)})`,
+    );
   if (running.length === places.nodes.length)
     throw new TrefoilError(
       'DataFolderInUse',
@@ -66,6 +73,7 @@ async function startAll(
         id: node.id,
         logFile: node.logFile,
         logLevel: argv.logLevel,
+        trustStore: argv.trustStore,
         outlive: !argv.foreground,
       });
       started.push(spawned);

@@ -16,6 +16,7 @@ interface NodeArguments {
   readonly dataDir: string | undefined;
   readonly logLevel: LogLevel;
   readonly newIncarnation: boolean;
+  readonly trustStore: boolean;
   readonly untilStdinEnds: boolean;
   readonly json: boolean;
 }
@@ -52,7 +53,14 @@ export const nodeCommand: CommandModule<object, NodeArguments> = {
           default: 'info' as const,
         })
         .option('new-incarnation', {
-          describe: 'mint under a new identity: after the data folder was restored from a backup or copied',
+          describe:
+            'the data folder was restored over itself: what is written from here on has a new identity, and leader-follower replicas are refilled',
+          type: 'boolean',
+          default: false,
+        })
+        .option('trust-store', {
+          describe:
+            'go on with leader-follower data that was restored or moved, on all nodes at once; what was acknowledged after the copies is lost',
           type: 'boolean',
           default: false,
         })
@@ -86,6 +94,7 @@ async function runNode(argv: NodeArguments): Promise<void> {
     node: entry.id,
     dataDir: argv.dataDir ?? dataDirOf(argv.config, entry),
     newIncarnation: argv.newIncarnation,
+    trustStore: argv.trustStore,
   });
   ignoreClosedStdout();
   // Before the ready line: whoever reads it may signal at once.

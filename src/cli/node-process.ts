@@ -33,6 +33,7 @@ export interface SpawnNodeOptions {
   readonly logFile?: string;
   readonly logLevel?: string;
   readonly newIncarnation?: boolean;
+  readonly trustStore?: boolean;
   /** The node goes on when this program ends. */
   readonly outlive?: boolean;
   readonly readyMsMax?: number;
@@ -100,6 +101,7 @@ function nodeArguments(options: SpawnNodeOptions): string[] {
     ...(options.dataDir === undefined ? [] : [`--data-dir=${options.dataDir}`]),
     ...(options.logLevel === undefined ? [] : [`--log-level=${options.logLevel}`]),
     ...(options.newIncarnation === true ? ['--new-incarnation'] : []),
+    ...(options.trustStore === true ? ['--trust-store'] : []),
     ...(options.outlive === true ? [] : ['--until-stdin-ends']),
   ];
 }

@@ -94,7 +94,10 @@ export interface Entry<T> {
   readonly context: Context | undefined;
   /** Leader-follower: the version of the value, 0 where absent; `ifVersion` takes it. */
   readonly version?: number;
-  /** Leader-follower: how far the follower that answered was behind. Absent where the answer is the latest. */
+  /**
+   * Leader-follower, modes `follower` and `session`: how far the replica that answered may be behind. A leader says 0 entries, and how long ago a
+   * majority confirmed it. Absent where the answer is the latest (`linearizable`).
+   */
   readonly lag?: ReadLag;
   /** Present when it was asked for. */
   readonly explain?: Explanation;

@@ -40,6 +40,11 @@ export interface NodeOptions {
   readonly dataDir: string;
   /** Mint under a new incarnation: after restoring a backup into the same folder. */
   readonly newIncarnation?: boolean;
+  /**
+   * Go on with what the leader-follower replicas find, though it is a restored or moved copy: where all nodes of a cluster were, at the same
+   * time, and nobody is left to refill them. What was acknowledged after the copies is lost.
+   */
+  readonly trustStore?: boolean;
   /** Lower bounds than the defaults of `core/limits.ts`. */
   readonly limits?: { readonly requestsInFlightMax?: number; readonly freeBytesMin?: number };
   /** Other intervals than the strategies' own: for simulations. */
@@ -116,6 +121,7 @@ class TrefoilNode implements RunningNode {
   #lives: Lives;
   /** Of the store in which these lives began. */
   #store: string;
+  #trustStore: boolean;
   readonly #pace: Partial<ReplicaPace>;
   readonly #startedMs: number;
   #listener: Listener | undefined;
@@ -131,6 +137,7 @@ class TrefoilNode implements RunningNode {
     this.#standIns = state.standIns;
     this.#lives = state.lives;
     this.#store = state.storage.identity;
+    this.#trustStore = options.trustStore ?? false;
     this.#pace = options.pace ?? {};
     this.#startedMs = runtime.clock.monotonicMs();
     for (const entry of state.damaged) {
@@ -260,7 +267,8 @@ class TrefoilNode implements RunningNode {
   /** Made anew for every opening: the store may be another one by then. */
   #setupOf(placement: Placement, namespace: NamespaceEntry): ReplicaSetup {
     const store = storeOf(this.#lives, namespace);
-    return { ...placement, self: this.id, map: this.#map, store, pace: this.#pace };
+    const trustStore = this.#trustStore;
+    return { ...placement, self: this.id, map: this.#map, store, trustStore, pace: this.#pace };
   }
 
   /** A store that lost writes that had been durable, as it was opened anew, is another one: what replicas knew in it began in an earlier life. */
@@ -275,6 +283,7 @@ class TrefoilNode implements RunningNode {
       throw error;
     }
     this.#store = storage.identity;
+    this.#trustStore = false;
     this.#runtime.log.write('error', 'the store has lost what was written; its replicas are refilled');
     return storage;
   }

@@ -174,6 +174,8 @@ export interface ReplicaSetup {
   readonly partition: number;
   /** Names the store for as long as it has forgotten nothing: another one where it is new, restored, or may have lost writes. */
   readonly store: string;
+  /** The operator vouches for what is stored under the name of another store: see `NodeOptions.trustStore`. */
+  readonly trustStore: boolean;
   /** Other intervals than the strategy's own: for simulations that have little time. */
   readonly pace?: Partial<ReplicaPace>;
 }

@@ -1,5 +1,5 @@
 /** The command line in leader-follower namespaces, against three real nodes. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pollUntil } from '../../src/cli/poll.js';
@@ -271,4 +271,36 @@ describe('cluster status where something is amiss', () => {
     expect([ran.code, ran.stdout]).toEqual([1, '']);
     expect(ran.stderr).toMatch(/^error: NoReachableNode: .*\n {2}next: .*cluster status --config FILE/);
   });
+});
+
+it('a cluster whose folders were all restored goes on when it is told that they can be trusted', async () => {
+  // The one that the nodes were last started with.
+  const config = ['--config', join(cluster.folder, 'changed.yaml')];
+  const up = async (...args: string[]): Promise<void> => {
+    const { nodes } = await json<UpJson>(['cluster', 'up', ...config, ...args]);
+    pids = nodes.map(({ pid }) => pid);
+  };
+  await up();
+  expect((await trefoil(['put', 'kept', 'v'])).code).toBe(0);
+  await trefoil(['cluster', 'down', ...config]);
+  for (const node of ['n1', 'n2', 'n3']) {
+    const folder = join(cluster.folder, 'data', node);
+    cpSync(folder, `${folder}.copy`, { recursive: true });
+    rmSync(folder, { recursive: true });
+    renameSync(`${folder}.copy`, folder);
+  }
+  await up();
+  expect(await trefoil(['cluster', 'status'])).toMatchObject({
+    code: 3,
+    stdout: expect.stringContaining('5 of 5 partitions have no leader') as string,
+  });
+  const refused = await trefoil(['get', 'kept', '--timeout', '1s']);
+  expect(refused.stderr).toMatch(/NoLeader: .*cannot rely on what it has stored/);
+  expect(await trefoil(['cluster', 'up', '--trust-store', ...config])).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/^error: BadRequest: --trust-store .* stop what runs/) as string,
+  });
+  await trefoil(['cluster', 'down', ...config]);
+  await up('--trust-store');
+  expect((await trefoil(['get', 'kept'])).stdout).toBe('v\n');
 });

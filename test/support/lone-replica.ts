@@ -87,6 +87,7 @@ export class LoneReplica {
       namespaceIndex: 0,
       partition: 0,
       store: 'store',
+      trustStore: false,
     };
     this.#timers.clear();
     this.#replica = leaderFollower.open(setup, this.#turn(), this.#effects());

@@ -16,12 +16,13 @@ export interface GroupFacts {
   readonly peers: readonly NodeId[];
   /** See `ReplicaSetup.store`. */
   readonly store: string;
+  readonly trustStore: boolean;
   /** See `ReplicaPace`. */
   readonly appendBytesMax: number;
 }
 
 export function groupFacts(setup: ReplicaSetup): GroupFacts {
-  const { group, self, partition, store } = setup;
+  const { group, self, partition, store, trustStore } = setup;
   const namespace = setup.map.namespaces[setup.namespaceIndex];
   invariant(
     namespace?.strategy === 'leader-follower',
@@ -31,5 +32,5 @@ export function groupFacts(setup: ReplicaSetup): GroupFacts {
   invariant(replicas.includes(self), 'a replica is opened only where the map places one');
   const peers = replicas.filter((id) => id !== self);
   const appendBytesMax = setup.pace?.appendBytesMax ?? APPEND_BYTES_MAX;
-  return { group, self, partition, namespace, replicas, peers, store, appendBytesMax };
+  return { group, self, partition, namespace, replicas, peers, store, trustStore, appendBytesMax };
 }

@@ -67,6 +67,12 @@ export function startingState(
     return { hard: { ...found, standing, store: facts.store }, trusted: true, changed: true };
   }
   if (found.store === facts.store) return { hard: found, trusted: true, changed: false };
+  if (facts.trustStore) {
+    // One that distrusted what it found, at a start without the operator's word, has it all still: it empties nothing before it hears a leader.
+    const distrusted = found.standing === 'joining' && found.store === NO_STORE;
+    const standing = distrusted ? 'member' : found.standing;
+    return { hard: { ...found, standing, store: facts.store }, trusted: true, changed: true };
+  }
   return { hard: endedLife(facts, turn, found), trusted: false, changed: true };
 }
 

@@ -1,0 +1,82 @@
+/** Clusters whose data folders were all restored from copies, and what an operator may say of them. */
+import { describe, expect, it } from 'vitest';
+import { SimCluster } from '../support/sim-cluster.js';
+
+const NAMESPACES = `
+  - { name: default, strategy: leader-follower, partitions: 2 }
+`;
+
+/** A cluster with values in it, stopped, all its folders put back from copies. */
+async function restored(seed: number): Promise<SimCluster> {
+  const cluster = await SimCluster.start({ seed, namespaces: NAMESPACES });
+  const db = await cluster.connect('c1', { timeoutMs: 5_000 });
+  const ns = db.namespace<number>('default');
+  for (let i = 0; i < 10; i++) await cluster.settle(ns.put(`k${String(i)}`, i));
+  await cluster.settle(db.close());
+  await cluster.converge(10_000);
+  for (const name of cluster.names) await cluster.stop(name);
+  for (const name of cluster.names) {
+    const disk = cluster.world.disk(name);
+    disk.restore(disk.image());
+  }
+  return cluster;
+}
+
+async function read(cluster: SimCluster, client: string): Promise<unknown[]> {
+  const db = await cluster.connect(client, { timeoutMs: 3_000 });
+  const found: unknown[] = [];
+  for (let i = 0; i < 10; i++) {
+    const got = db.namespace<number>('default').get(`k${String(i)}`);
+    const told = got.then(
+      ({ value }) => value,
+      (error: { code: string }) => error.code,
+    );
+    found.push(await cluster.settle(told));
+  }
+  await cluster.settle(db.close());
+  return found;
+}
+
+const ALL = [...Array(10).keys()];
+
+describe('a cluster that was restored as a whole', () => {
+  it('waits with all that it has, and goes on when its operator vouches for it', async () => {
+    const cluster = await restored(1);
+    for (const name of cluster.names) await cluster.settle(cluster.boot(name));
+    await cluster.simulation.runFor(10_000);
+    expect(new Set(await read(cluster, 'c2'))).toEqual(new Set(['NoLeader']));
+    for (const name of cluster.names) await cluster.stop(name);
+    for (const name of cluster.names) await cluster.settle(cluster.boot(name, { trustStore: true }));
+    expect(await read(cluster, 'c3')).toEqual(ALL);
+    await cluster.converge(10_000);
+    // Once is enough.
+    for (const name of cluster.names) await cluster.stop(name);
+    for (const name of cluster.names) await cluster.settle(cluster.boot(name));
+    expect(await read(cluster, 'c4')).toEqual(ALL);
+    expect(cluster.names.map((name) => cluster.counter(name, 'lives_ended'))).toEqual([0, 0, 0]);
+  });
+
+  it('goes on at once where that is said at the first start', async () => {
+    const cluster = await restored(2);
+    for (const name of cluster.names) await cluster.settle(cluster.boot(name, { trustStore: true }));
+    expect(await read(cluster, 'c2')).toEqual(ALL);
+    await cluster.converge(10_000);
+  });
+
+  it('does not take one for whole that was being refilled when it was copied', async () => {
+    const cluster = await restored(3);
+    const [first, second, third] = cluster.names as [string, string, string];
+    for (const name of [first, second]) await cluster.settle(cluster.boot(name, { trustStore: true }));
+    await cluster.simulation.runFor(5_000);
+    await cluster.settle(cluster.boot(third));
+    // Copied while it waits for the rest of its state.
+    await cluster.simulation.runUntil(() => cluster.gauge(third, 'refilling') > 0);
+    await cluster.simulation.runUntil(() => cluster.gauge(third, 'refilling') < 2);
+    cluster.crash(third);
+    const disk = cluster.world.disk(third);
+    disk.restore(disk.image());
+    await cluster.settle(cluster.boot(third, { trustStore: true }));
+    await cluster.converge(30_000);
+    expect(await read(cluster, 'c2')).toEqual(ALL);
+  });
+});
