@@ -43,6 +43,7 @@ export class LoneReplica {
   wallMs = 1_700_000_000_000;
   monotonicMs = 1_000;
   writesRefused: Turn['writesRefused'] = null;
+  trustStore = false;
   #replica: Replica | undefined;
   #endAsked = false;
   readonly #timers = new Map<string, number>();
@@ -87,7 +88,7 @@ export class LoneReplica {
       namespaceIndex: 0,
       partition: 0,
       store: 'store',
-      trustStore: false,
+      trustStore: this.trustStore,
     };
     this.#timers.clear();
     this.#replica = leaderFollower.open(setup, this.#turn(), this.#effects());
