@@ -83,7 +83,7 @@ export const LEADER_FOLLOWER_BUGS: readonly PlantedBug[] = [
     name: 'count-itself-before-its-own-fsync',
     strategy: 'leader-follower',
     summary: 'a leader counts its own copy while that is still on its way to the disk',
-    file: `${ROOM}/raft/leadership.ts`,
+    file: `${ROOM}/raft/voters.ts`,
     edits: [['return this.#log.stable;', 'return this.#log.last.index;']],
     experiments: ['leader-follower-power-cuts'],
     seedsMax: 54, // caught in 3 of 16

@@ -191,9 +191,9 @@ describe('the leader of a joining replica', () => {
     core.answer('n4', { life: 44, joining: true });
     core.propose('a');
     for (const other of ['n2', 'n3']) core.answer(other, { index: 2 });
-    expect([core.raft.commit, core.leadership.heldByReachable(2)]).toEqual([2, false]);
+    expect([core.raft.commit, core.leadership.voters.heldByReachable(2)]).toEqual([2, false]);
     core.answer('n4', { life: 44, joining: true, index: 2 });
-    expect([core.leadership.holders(2), core.leadership.heldByReachable(2)]).toEqual([3, true]);
+    expect([core.leadership.voters.holders(2), core.leadership.voters.heldByReachable(2)]).toEqual([3, true]);
   });
 
   it('waits for every other voter: the one missing from a majority may lead with the vote that was forgotten', () => {

@@ -189,7 +189,7 @@ export class RaftChecker {
     if (leadership?.quiet !== true) return;
     this.counts.rests++;
     const { index } = log.last;
-    if (commit !== index || !leadership.heldByReachable(index) || leadership.transferring)
+    if (commit !== index || !leadership.voters.heldByReachable(index) || leadership.transferring)
       this.fail(`${config.self} rests at ${index}, and is not done`);
   }
 

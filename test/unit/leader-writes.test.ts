@@ -17,7 +17,7 @@ const FACTS = {
   namespace: { ack: 'quorum', partitions: 1, minReplicas: 2, ttlMs: 0 },
 } as unknown as GroupFacts;
 const TURN = { reachable: () => true } as unknown as Turn;
-const LEADERSHIP = { holders: () => 1 } as unknown as Leadership;
+const LEADERSHIP = { voters: { holders: () => 1 } } as unknown as Leadership;
 const STATE = { willTake: () => true } as unknown as StateMachine;
 
 class Leader {

@@ -130,7 +130,7 @@ export class OpenGroup implements ReadHost {
   lag({ monotonicMs }: Turn): ReadLag {
     return this.leadership === undefined
       ? this.#freshness.lag(this.#state.appliedIndex, monotonicMs)
-      : { entries: 0, ms: Math.max(0, monotonicMs - this.leadership.followedMs(monotonicMs)) };
+      : { entries: 0, ms: monotonicMs - Math.max(0, this.leadership.followedMs(monotonicMs)) };
   }
 
   notLeader(): TrefoilError {
@@ -478,7 +478,7 @@ export class OpenGroup implements ReadHost {
   #trimLog(effects: Effects): void {
     const { appliedIndex } = this.#state;
     this.#log.forget(appliedIndex, LOG_CACHE_BYTES);
-    const needed = Math.min(this.#sender.logNeededFrom, this.leadership?.reachableMatch ?? Infinity);
+    const needed = Math.min(this.#sender.logNeededFrom, this.leadership?.voters.reachableMatch ?? Infinity);
     trimLog(this.#log, this.#facts.namespace.logBytes, appliedIndex, needed, effects);
   }
 

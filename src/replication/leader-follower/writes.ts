@@ -145,8 +145,8 @@ export class Writes {
         this.#answer(write, { type: 'ok', version: write.index }, leadership, effects);
       } else if (write.ack === 'all' && write.result !== undefined) {
         const { index } = write;
-        if (leadership.holders(index) < this.#facts.namespace.minReplicas) continue;
-        if (!leadership.heldByReachable(index)) continue;
+        if (leadership.voters.holders(index) < this.#facts.namespace.minReplicas) continue;
+        if (!leadership.voters.heldByReachable(index)) continue;
         this.#answer(write, write.result, leadership, effects);
       }
     }
@@ -237,7 +237,7 @@ export class Writes {
     const repeated = write.operation.type !== 'open-session' && write.operation.attempt > 0;
     switch (result.type) {
       case 'ok': {
-        const replicas = Math.max(1, leadership?.holders(write.index) ?? 1);
+        const replicas = Math.max(1, leadership?.voters.holders(write.index) ?? 1);
         if (write.ack === 'all' && replicas < this.#facts.replicas.length) effects.count('acks_degraded');
         return {
           type: 'put-result',

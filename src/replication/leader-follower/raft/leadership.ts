@@ -1,5 +1,5 @@
 /**
- * What a replica does while it leads: feeds its followers, counts what they have, confirms that it still leads, and goes quiet when
+ * What a replica does while it leads: feeds its followers, commits what they have, confirms that it still leads, and goes quiet when
  * there is nothing to do. One object for one term; when the term ends it is forgotten.
  *
  * `gather` makes the messages of a turn. All that the turn brought has been appended by then, so each follower gets one message with
@@ -8,10 +8,11 @@
 import type { NodeId } from '../../../core/ids.js';
 import type { AppendEntriesResult } from '../../../protocol/leader-follower-messages.js';
 import { Progress } from './progress.js';
-import { majorityIndex, majorityOf } from './quorum.js';
+import { majorityOf } from './quorum.js';
 import type { FetchWanted, Outgoing, RaftConfig } from './raft-types.js';
 import type { RaftLog, Segment } from './raft-log.js';
 import { Rounds, type Round } from './rounds.js';
+import { Voters } from './voters.js';
 
 /** Heartbeats without anything to do before a group goes quiet. */
 const IDLE_BEATS = 3;
@@ -24,6 +25,7 @@ interface Gathered {
 
 export class Leadership {
   readonly term: number;
+  readonly voters: Voters;
   readonly #config: RaftConfig;
   readonly #log: RaftLog;
   readonly #down: ReadonlySet<NodeId>;
@@ -66,6 +68,7 @@ export class Leadership {
       if (node === config.self) continue;
       this.#followers.set(node, new Progress(node, config.voters.includes(node), next, nowMs));
     }
+    this.voters = new Voters(config, log, this.#followers, down);
   }
 
   get quiet(): boolean {
@@ -81,48 +84,30 @@ export class Leadership {
     return this.#transferTo !== null;
   }
 
+  /** The highest index of this term that a majority has on disk, this replica's own disk included; 0 for none (paper, 5.4.2). */
+  committable(): number {
+    const index = this.voters.majorityOnDisk();
+    return index > this.#commit() && this.#log.termAt(index) === this.term ? index : 0;
+  }
+
+  /** Whether a majority was heard within an election timeout or, in a quiet group, is connected. */
+  quorumHeard(nowMs: number): boolean {
+    return this.#quiet
+      ? this.voters.quorumConnected()
+      : this.voters.followedAtMs(nowMs) > nowMs - this.#config.electionMs;
+  }
+
+  /** When a majority was last heard to follow; now, where it is connected in a quiet group. */
+  followedMs(nowMs: number): number {
+    return this.#quiet && this.quorumHeard(nowMs) ? nowMs : this.voters.followedAtMs(nowMs);
+  }
+
   get followers(): readonly Progress[] {
     return [...this.#followers.values()];
   }
 
   follower(node: NodeId): Progress | undefined {
     return this.#followers.get(node);
-  }
-
-  // --- Commitment ------------------------------------------------------------------------------------------
-
-  /** The highest index of this term that a majority has on disk, this replica's own disk included; 0 for none (paper, 5.4.2). */
-  committable(): number {
-    const index = majorityIndex(this.#config.voters.map((voter) => this.#ackedBy(voter)));
-    return index > this.#commit() && this.#log.termAt(index) === this.term ? index : 0;
-  }
-
-  /** How many voters have `index` on disk. */
-  holders(index: number): number {
-    return this.#config.voters.filter((voter) => this.#ackedBy(voter) >= index).length;
-  }
-
-  /** Whether every voter that can be reached has `index` on disk. */
-  heldByReachable(index: number): boolean {
-    return this.#config.voters.every(
-      (voter) =>
-        this.#down.has(voter) ||
-        this.#ackedBy(voter) >= index ||
-        // What a joiner has in the life that it has now is on its disk, though it does not count.
-        (this.#followers.get(voter)?.match ?? 0) >= index,
-    );
-  }
-
-  /** What followers that can be reached still lack begins after it; the log had better reach back so far. Infinity where there are none. */
-  get reachableMatch(): number {
-    const reached = this.followers.filter((f) => !this.#down.has(f.node) && f.state !== 'snapshot');
-    return Math.min(...reached.map((f) => f.match));
-  }
-
-  #ackedBy(voter: NodeId): number {
-    if (voter === this.#config.self) return this.#log.stable;
-    const follower = this.#followers.get(voter);
-    return follower?.counts === true ? follower.match : 0;
   }
 
   // --- Rounds and leases -----------------------------------------------------------------------------------
@@ -250,23 +235,6 @@ export class Leadership {
     if (this.#transferTo !== null && nowMs >= this.#transferUntilMs) this.#transferTo = null;
     if (nowMs >= this.#heartbeatDueMs) this.#heartbeat(nowMs);
     return true;
-  }
-
-  /** Whether a majority was heard within an election timeout or, in a quiet group, is connected. */
-  quorumHeard(nowMs: number): boolean {
-    const heard = [...this.#followers.values()].filter(
-      (f) =>
-        f.counts && (this.#quiet ? !this.#down.has(f.node) : nowMs - f.heardMs < this.#config.electionMs),
-    );
-    return 1 + heard.length >= majorityOf(this.#config.voters.length);
-  }
-
-  /** When a majority was last heard to follow; now, where it is connected in a quiet group. */
-  followedMs(nowMs: number): number {
-    if (this.#quiet && this.quorumHeard(nowMs)) return nowMs;
-    const heard = [...this.#followers.values()].map((f) => (f.counts ? f.heardMs : 0));
-    const needed = majorityOf(this.#config.voters.length) - 1;
-    return needed === 0 ? nowMs : (heard.sort((a, b) => b - a)[needed - 1] as number);
   }
 
   #heartbeat(nowMs: number): void {
