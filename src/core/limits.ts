@@ -132,6 +132,12 @@ export const FREE_BYTES_MIN = 64 * 1024 * 1024;
 /** Pause between attempts to use a store that has failed. */
 export const STORAGE_RETRY_MS = 1_000;
 
+/**
+ * A read that fails so soon after the store was opened anew is no accident: the pause before the next attempt is doubled, up to the same time. A
+ * replica whose scans fail within it of each other takes what they read for damaged.
+ */
+export const STORAGE_RELAPSE_MS = 60_000;
+
 /** How often a node pings its peers. */
 export const HEARTBEAT_MS = 1_000;
 

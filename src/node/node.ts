@@ -196,6 +196,8 @@ class TrefoilNode implements RunningNode {
       this.#server.accept(connection),
     );
     this.#openReplicas();
+    // It was said of what was found at the start.
+    this.#trustStore = false;
     this.#server.start();
     this.#peers.start();
   }
@@ -283,7 +285,6 @@ class TrefoilNode implements RunningNode {
       throw error;
     }
     this.#store = storage.identity;
-    this.#trustStore = false;
     this.#runtime.log.write('error', 'the store has lost what was written; its replicas are refilled');
     return storage;
   }

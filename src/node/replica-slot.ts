@@ -27,6 +27,8 @@ export class ReplicaSlot {
    * So nothing leaves it until it is opened anew.
    */
   ahead = false;
+  /** When a scan of it last failed, on the monotonic clock, whatever was opened anew since. */
+  scanFailedMs = -Infinity;
   readonly views = new KeptViews();
   readonly #timers = new Map<string, Cancel>();
   /** The latest scan of each name; an answer to an earlier one is dropped. */

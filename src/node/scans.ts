@@ -18,8 +18,8 @@ export interface ScanWorld {
   readonly pipeline: WritePipeline;
   readonly storage: Storage;
   push(slot: ReplicaSlot, event: ReplicaEvent): void;
-  /** The storage cannot be read, which is something else than a value that it finds damaged. */
-  unreadable(error: unknown): void;
+  /** A scan failed for another reason than damage. What is to be made of it: `unreadable` is dealt with already. */
+  scanFailed(slot: ReplicaSlot, error: unknown): 'damaged' | 'unreadable';
 }
 
 export interface ScanRequest {
@@ -40,7 +40,8 @@ export function scan(world: ScanWorld, slot: ReplicaSlot, request: ScanRequest):
       .scan(slot.storedRange(request.range), request.limit, SCAN_PAGE_BYTES_MAX)
       .then(answer, (error: unknown) => {
         if (isDamage(error) || isGone()) answer(undefined);
-        else if (slot.endScan(request.scan, ticket)) world.unreadable(error);
+        else if (slot.endScan(request.scan, ticket) && world.scanFailed(slot, error) === 'damaged')
+          world.push(slot, scanned(slot, request, undefined));
       });
   };
   const { pipeline } = world;

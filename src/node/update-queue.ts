@@ -14,7 +14,7 @@
 import { TrefoilError, type ErrorCode } from '../core/errors.js';
 import type { HybridClock } from '../core/hlc.js';
 import type { GroupId, NodeId } from '../core/ids.js';
-import { QUEUE_EVENTS_MAX, STORAGE_RETRY_MS, TURN_EVENTS_MAX } from '../core/limits.js';
+import { QUEUE_EVENTS_MAX, STORAGE_RELAPSE_MS, STORAGE_RETRY_MS, TURN_EVENTS_MAX } from '../core/limits.js';
 import type { ClientResult, PeerMessage } from '../protocol/messages.js';
 import type { ReplicaEvent, ReplicaStatus, RequestHandle } from '../replication/strategy.js';
 import type { LogLevel, Random, Storage } from '../runtime/runtime.js';
@@ -51,6 +51,9 @@ export class UpdateQueue implements StepWorld, ScanWorld {
   #stopped = false;
   /** The storage failed, and is tried again. */
   #retrying = false;
+  /** How long after a failure it is; longer where it fails again and again soon after it was opened anew. */
+  #retryMs = STORAGE_RETRY_MS;
+  #recoveredMs = -Infinity;
   #reopening: Promise<void> = Promise.resolve();
 
   constructor(setup: QueueSetup) {
@@ -276,6 +279,9 @@ export class UpdateQueue implements StepWorld, ScanWorld {
       slot.replica = slot.open(step, step);
     } catch (error) {
       if (step.unreadable === undefined) throw error;
+    }
+    if (step.unreadable !== undefined) {
+      slot.replica = undefined;
       return step.unreadable;
     }
     this.#release(slot, step);
@@ -335,8 +341,23 @@ export class UpdateQueue implements StepWorld, ScanWorld {
       error: String(cause),
     });
     this.pipeline.stop();
+    const relapse = this.#nowMs() - this.#recoveredMs < STORAGE_RELAPSE_MS;
+    this.#retryMs = relapse ? Math.min(this.#retryMs * 2, STORAGE_RELAPSE_MS) : STORAGE_RETRY_MS;
     this.#giveUp(cause);
     this.#paused = true;
+  }
+
+  /** Once it may be the storage's; where the same replica's scans go on failing it is what they read that is damaged. */
+  scanFailed(slot: ReplicaSlot, error: unknown): 'damaged' | 'unreadable' {
+    const again = this.#nowMs() - slot.scanFailedMs < STORAGE_RELAPSE_MS;
+    slot.scanFailedMs = this.#nowMs();
+    if (again) return 'damaged';
+    this.unreadable(error);
+    return 'unreadable';
+  }
+
+  #nowMs(): number {
+    return this.#setup.runtime.clock.monotonicMs();
   }
 
   /** Nothing that was under way is answered for any more. */
@@ -371,13 +392,10 @@ export class UpdateQueue implements StepWorld, ScanWorld {
   #retryLater(): void {
     if (this.#retrying) return;
     this.#retrying = true;
-    this.#setup.runtime.timers.after(STORAGE_RETRY_MS, () => {
+    this.#setup.runtime.timers.after(this.#retryMs, () => {
       if (this.#stopped) return;
       this.#recover().then(
-        () => {
-          this.#retrying = false;
-          this.log('info', 'the storage answers again; taking writes');
-        },
+        () => this.log('info', 'the storage answers again; taking writes'),
         (error: unknown) => {
           this.#retrying = false;
           this.log('error', 'the storage still fails', { error: String(error) });
@@ -405,6 +423,9 @@ export class UpdateQueue implements StepWorld, ScanWorld {
     if (this.#stopped) return;
     minter.begin(next);
     this.readOnly = false;
+    this.#recoveredMs = this.#nowMs();
+    // From here on it is a failure of its own that comes.
+    this.#retrying = false;
     this.#beginAnew();
   }
 

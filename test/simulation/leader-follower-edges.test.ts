@@ -9,7 +9,7 @@ import { encodeHardState } from '../../src/protocol/hard-state-codec.js';
 import { encodeLeaderContext } from '../../src/protocol/leader-context-codec.js';
 import type { InstallSnapshot, JoinQuery } from '../../src/protocol/leader-follower-messages.js';
 import { encodeSegment, type LogEntry, type PutCommand } from '../../src/protocol/log-codec.js';
-import type { PutOperation } from '../../src/protocol/messages.js';
+import type { GetResult, PutOperation } from '../../src/protocol/messages.js';
 import type { RequestHandle } from '../../src/replication/strategy.js';
 import { encodeVersioned } from '../../src/protocol/versioned-record-codec.js';
 import { SeededRandom } from '../../src/simulation/random.js';
@@ -169,6 +169,33 @@ describe('values with a time to live', () => {
 });
 
 describe('a leader', () => {
+  it('that has applied nothing of its own term is as far behind as it was when it followed', () => {
+    const lone = LoneReplica.member();
+    lone.turn(lone.message(N2, appended(2, { index: 0, term: 0 }, [{ ...opens, term: 2 }], 1)));
+    lone.settle();
+    lone.lead();
+    const ask = (): unknown => {
+      const get = lone.request(getOf({ read: 'follower' }));
+      lone.turn(get);
+      lone.settle();
+      return lone.replies.get(get.request);
+    };
+    expect((ask() as GetResult).lag?.ms).toBeGreaterThan(500);
+    lone.turn(lone.acknowledged(N2, 2));
+    lone.settle();
+    expect(ask()).toMatchObject({ lag: { entries: 0, ms: 0 } });
+  });
+
+  it('tells a follower that asks what is committed, at once', () => {
+    const lone = LoneReplica.member();
+    lone.lead();
+    lone.turn(lone.acknowledged(N2, 1));
+    lone.settle();
+    lone.sent.length = 0;
+    lone.turn(lone.message(N3, { type: 'wake', term: 2 }));
+    expect(lone.sent).toMatchObject([{ to: N3, message: { type: 'append-entries', commit: 1 } }]);
+  });
+
   it('tells how long ago a majority has confirmed it', () => {
     const lone = LoneReplica.member();
     lone.lead();
@@ -294,6 +321,24 @@ describe('a group that was never formed', () => {
       code: 'NoLeader',
       message: expect.stringMatching(/never formed .* waits for n3:/) as string,
     });
+  });
+});
+
+describe('a follower that lacks what a session has seen', () => {
+  it('asks its leader at once, and not at every turn', () => {
+    const lone = LoneReplica.member();
+    lone.turn(lone.message(N2, appended(2, { index: 0, term: 0 }, [{ ...opens, term: 2 }], 0)));
+    lone.settle();
+    lone.sent.length = 0;
+    const atLeast = encodeLeaderContext({ version: 0, index: 1 });
+    const get = lone.request(getOf({ read: 'session', atLeast }));
+    lone.turn(get);
+    for (let turn = 0; turn < 5; turn++)
+      lone.turn(lone.message(N2, appended(2, { index: 1, term: 2 }, [], 0)));
+    expect(lone.sent.filter(({ message }) => message.type === 'wake')).toHaveLength(1);
+    lone.turn(lone.message(N2, appended(2, { index: 1, term: 2 }, [], 1)));
+    lone.settle();
+    expect(lone.replies.get(get.request)).toMatchObject({ type: 'get-result' });
   });
 });
 

@@ -1,8 +1,9 @@
 /** Clusters whose data folders were all restored from copies, and what an operator may say of them. */
 import { describe, expect, it } from 'vitest';
-import { encodeHardState } from '../../src/protocol/hard-state-codec.js';
-import { NO_STORE } from '../../src/replication/leader-follower/opening.js';
-import { LoneReplica } from '../support/lone-replica.js';
+import { decodeHardState, encodeHardState } from '../../src/protocol/hard-state-codec.js';
+import { COPIED_STORE, NO_STORE } from '../../src/replication/leader-follower/opening.js';
+import { requestVote } from '../support/lone-core.js';
+import { appended, LoneReplica, N2, N3 } from '../support/lone-replica.js';
 import { SimCluster } from '../support/sim-cluster.js';
 
 const NAMESPACES = `
@@ -77,7 +78,59 @@ describe('a cluster that was restored as a whole', () => {
       return lone.gauges['refilling'];
     };
     expect(refilling('joining', 'another')).toBe(1);
-    expect(refilling('joining', NO_STORE)).toBe(0);
+    expect(refilling('joining', NO_STORE)).toBe(1);
+    expect(refilling('joining', COPIED_STORE)).toBe(0);
     expect(refilling('member', 'another')).toBe(0);
+  });
+
+  it('has none that votes with a hard state that was damaged, however often it is vouched for', () => {
+    const store = new Map([['h', new Uint8Array(9)]]);
+    for (let start = 0; start < 3; start++) {
+      const lone = new LoneReplica({}, store);
+      lone.trustStore = true;
+      lone.open();
+      lone.settle();
+      lone.turn(lone.message(N3, requestVote(7, { index: 9, term: 6 }, true)));
+      lone.settle();
+      expect(lone.gauges).toMatchObject({ refilling: 1 });
+      expect(lone.sent.filter(({ message }) => message.type === 'request-vote-result')).toEqual([]);
+    }
+  });
+
+  it('marks what it begins to empty, so that the rest of it is trusted no more', () => {
+    const lone = new LoneReplica();
+    const hard = {
+      term: 2,
+      votedFor: null,
+      standing: 'member',
+      life: 1,
+      store: 'another',
+      formed: [],
+    } as const;
+    lone.store.set('h', encodeHardState(hard));
+    lone.open();
+    const marked = (): string => decodeHardState(lone.store.get('h') as Uint8Array).store;
+    expect(marked()).toBe(COPIED_STORE);
+    lone.turn(lone.message(N2, appended(2, { index: 0, term: 0 }, [], 0)));
+    expect(marked()).toBe(NO_STORE);
+  });
+});
+
+describe('an only replica whose hard state is damaged', () => {
+  it('goes on in a term after those of its log', async () => {
+    const cluster = await SimCluster.start({
+      seed: 4,
+      nodes: ['n1'],
+      namespaces: '\n  - { name: default, strategy: leader-follower, partitions: 1, replicas: 1 }\n',
+    });
+    const db = await cluster.connect('c1', { timeoutMs: 5_000 });
+    const ns = db.namespace<number>('default');
+    for (let restarts = 0; restarts < 3; restarts++) {
+      await cluster.settle(ns.put(`k${String(restarts)}`, restarts));
+      await cluster.stop('n1');
+      if (restarts === 1) cluster.world.disk('n1').flipByte('g/default/0/h');
+      await cluster.settle(cluster.restart('n1'));
+    }
+    for (let i = 0; i < 3; i++) expect((await cluster.settle(ns.get(`k${String(i)}`))).value).toBe(i);
   });
 });

@@ -1,6 +1,7 @@
 /** A store that cannot be read, which is something else than a value that is damaged. */
 import { describe, expect, it } from 'vitest';
-import { STORAGE_RETRY_MS } from '../../src/core/limits.js';
+import { TrefoilError } from '../../src/core/errors.js';
+import { STORAGE_RELAPSE_MS, STORAGE_RETRY_MS } from '../../src/core/limits.js';
 import { ANSWER, bytes, QueueRig, textOf } from '../support/queue-rig.js';
 
 /** Two replicas, a value of the first, and a turn of which one step writes it anew and a later one meets a read that fails. */
@@ -98,5 +99,43 @@ describe('a read that fails in a step', () => {
     await rig.run(STORAGE_RETRY_MS + 100);
     expect(rig.queue.refusesRequests).toBeNull();
     expect(rig.queue.readOnly).toBe(false);
+  });
+
+  it('again and again, soon after the store was opened anew, is tried more and more rarely', async () => {
+    const rig = await QueueRig.start(1);
+    const failedMs: number[] = [];
+    for (let round = 0; round < 4; round++) {
+      await rig.world.simulation.runUntil(() => !rig.queue.readOnly);
+      failedMs.push(Math.round(rig.world.simulation.nowMs() / 1_000));
+      rig.disk.failReads(1);
+      await rig.turn(0, (turn) => turn.read('b'));
+      await rig.run(10);
+    }
+    expect(failedMs.map((at) => at - (failedMs[0] ?? 0))).toEqual([0, 1, 3, 7]);
+    await rig.run(10_000 + STORAGE_RELAPSE_MS);
+    rig.disk.failReads(1);
+    await rig.turn(0, (turn) => turn.read('b'));
+    await rig.run(STORAGE_RETRY_MS + 100);
+    expect(rig.queue.refusesRequests).toBeNull();
+  });
+
+  it('in a scan is damage of that replica alone where it comes again', async () => {
+    const rig = await QueueRig.start(2);
+    const scans: boolean[] = [];
+    rig.onEvent = (_of, event) => {
+      if (event.type === 'scanned') scans.push(event.damaged);
+    };
+    const fail = async (of: number): Promise<void> => {
+      rig.storage.scan = () => Promise.reject(new TrefoilError('StorageFailed', 'a block cannot be read'));
+      await rig.turn(of, (_turn, effects) => effects.scan('s', { gte: '', lt: '~' }, 10));
+      await rig.run(20);
+    };
+    await fail(0);
+    expect([scans, rig.queue.refusesRequests]).toEqual([[], 'NodeReadOnly']);
+    await rig.run(STORAGE_RETRY_MS + 100);
+    await fail(0);
+    expect([scans, rig.queue.refusesRequests]).toEqual([[true], null]);
+    await fail(1);
+    expect([scans, rig.queue.refusesRequests]).toEqual([[true], 'NodeReadOnly']);
   });
 });

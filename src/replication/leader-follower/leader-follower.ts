@@ -34,6 +34,7 @@ import { groupFacts, type GroupFacts } from './group-facts.js';
 import { OpenGroup } from './open-group.js';
 import { joinAnswer } from './joining.js';
 import {
+  COPIED_STORE,
   endedLife,
   HARD_STATE_KEY,
   NO_STORE,
@@ -75,8 +76,8 @@ class LeaderFollowerReplica implements Replica {
   open(turn: Turn, effects: Effects): void {
     // Read-only after a failure of the storage: nothing is promised until the replica is opened anew.
     if (turn.writesRefused === 'NodeReadOnly') return this.#resign(effects);
-    const { hard, trusted, changed } = startingState(this.#facts, turn);
-    if (!trusted) return this.#distrust(hard, effects);
+    const { hard, trusted, changed, copied } = startingState(this.#facts, turn);
+    if (!trusted) return this.#distrust(hard, copied ? COPIED_STORE : NO_STORE, effects);
     this.#opening = new Opening(hard, { wipe: false, alone: this.#facts.peers.length === 0 });
     this.#opened(this.#opening.begin(changed, turn, effects), turn, effects);
   }
@@ -137,7 +138,7 @@ class LeaderFollowerReplica implements Replica {
     });
     this.#group?.abandon(new TrefoilError('RecordCorrupt', `${damage} at node ${self} is damaged`), effects);
     this.#group = undefined;
-    this.#distrust(endedLife(this.#facts, turn, hard), effects);
+    this.#distrust(endedLife(this.#facts, turn, hard), NO_STORE, effects);
   }
 
   /** What cannot be read cannot be emptied either. Whoever leads is heard all the time: a life for each attempt would do nothing but write. */
@@ -150,12 +151,12 @@ class LeaderFollowerReplica implements Replica {
         group: this.#facts.group,
       },
     );
-    this.#distrust(hard, effects);
+    this.#distrust(hard, NO_STORE, effects);
   }
 
-  #distrust(hard: StoredHardState, effects: Effects): void {
-    // Of no store there is, so that whoever opens this one trusts it no more than this replica does, until it is empty.
-    effects.put(HARD_STATE_KEY, encodeHardState({ ...hard, store: NO_STORE }));
+  /** `store`: no store's name, so that whoever opens this one trusts it no more than this replica does, until it is empty. */
+  #distrust(hard: StoredHardState, store: typeof NO_STORE | typeof COPIED_STORE, effects: Effects): void {
+    effects.put(HARD_STATE_KEY, encodeHardState({ ...hard, store }));
     this.#distrusting = { hard, put: effects.mark() };
     effects.setTimer(CALL, CALL_MS);
   }
@@ -184,6 +185,8 @@ class LeaderFollowerReplica implements Replica {
     ) {
       this.#distrusting = undefined;
       effects.cancelTimer(CALL);
+      // Before the first of it goes.
+      effects.put(HARD_STATE_KEY, encodeHardState({ ...hard, store: NO_STORE }));
       this.#opening = new Opening(hard, { wipe: true, alone: false });
       this.#opened(this.#opening.begin(false, turn, effects), turn, effects);
     } else {

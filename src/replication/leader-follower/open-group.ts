@@ -126,11 +126,15 @@ export class OpenGroup implements ReadHost {
     return this.#log.last.index;
   }
 
-  /** A leader is as fresh as a majority has lately confirmed: there may be another one. */
+  /**
+   * A leader is as fresh as a majority has lately confirmed: there may be another one. Before it has applied an entry of its own term it lacks
+   * some of what earlier leaders acknowledged, for all that it knows.
+   */
   lag({ monotonicMs }: Turn): ReadLag {
-    return this.leadership === undefined
+    const { leadership } = this;
+    return leadership === undefined || this.#state.appliedTerm !== leadership.term
       ? this.#freshness.lag(this.#state.appliedIndex, monotonicMs)
-      : { entries: 0, ms: monotonicMs - Math.max(0, this.leadership.followedMs(monotonicMs)) };
+      : { entries: 0, ms: monotonicMs - Math.max(0, leadership.followedMs(monotonicMs)) };
   }
 
   notLeader(): TrefoilError {
@@ -300,7 +304,7 @@ export class OpenGroup implements ReadHost {
         this.#sweeping = false;
         this.#writes.sweep(turn.monotonicMs, effects);
         this.#reads.sweep(turn.monotonicMs, effects);
-        this.#reads.advance([], turn, effects);
+        this.#reads.advance([], turn, effects, true);
         this.#sender.sweep(turn, effects);
         return;
       case JOIN:

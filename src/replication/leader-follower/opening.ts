@@ -6,7 +6,6 @@
  * What cannot be read is not guessed: the replica then begins a new life without any of it (docs/adr/0017), and so it does where the
  * store itself is another one than that in which the life began.
  */
-import type { NodeId } from '../../core/ids.js';
 import { SCAN_PAGE_ENTRIES_MAX } from '../../core/limits.js';
 import {
   decodeHardState,
@@ -36,8 +35,11 @@ const WIPED = [
   { gte: 'i', lt: 'z' },
 ] as const;
 
-/** In a stored hard state: what is stored beside it belongs to no life. */
+/** In a stored hard state: what is stored beside it belongs to no life, or part of it has been emptied. */
 export const NO_STORE = '';
+
+/** The same, for no other reason than that it was written in another store: all of it is there still. */
+export const COPIED_STORE = 'copied';
 
 export type Scanned = Extract<ReplicaEvent, { readonly type: 'scanned' }>;
 
@@ -48,32 +50,51 @@ export interface Opened {
 }
 
 /** The hard state with which a replica starts in this store, and whether what else is there is to be relied on. */
-export function startingState(
-  facts: GroupFacts,
-  turn: Turn,
-): { readonly hard: StoredHardState; readonly trusted: boolean; readonly changed: boolean } {
+export interface Start {
+  readonly hard: StoredHardState;
+  readonly trusted: boolean;
+  /** The hard state is not the stored one. */
+  readonly changed: boolean;
+  /** Not trusted, but whole: it was only written in another store. */
+  readonly copied: boolean;
+}
+
+export function startingState(facts: GroupFacts, turn: Turn): Start {
   const found = readHardState(turn);
-  if (found === undefined) {
-    const hard = newLife(facts, turn, { term: 0, votedFor: null, standing: 'fresh' });
-    return { hard, trusted: true, changed: true };
-  }
+  const start = (hard: StoredHardState, rest: Partial<Start> = {}): Start => ({
+    hard,
+    trusted: true,
+    changed: true,
+    copied: false,
+    ...rest,
+  });
+  // Nobody else can contradict an only replica, nor refill it: what there is is the state, and what was damaged may be mended.
+  const alone = facts.peers.length === 0;
+  if (found === undefined) return start(newLife(facts, turn, { term: 0, votedFor: null, standing: 'fresh' }));
   if (found === 'damaged') {
-    const hard = newLife(facts, turn, { term: 0, votedFor: null, standing: 'joining' });
-    return { hard, trusted: false, changed: true };
+    const standing = alone ? 'member' : 'joining';
+    return start(newLife(facts, turn, { term: 0, votedFor: null, standing }), { trusted: alone });
   }
-  // Nobody else can contradict an only replica, nor refill it: a restored backup of it is the state there is, and what was damaged may be mended.
-  if (facts.peers.length === 0) {
+  if (alone) {
     const standing = found.standing === 'joining' ? 'member' : found.standing;
-    return { hard: { ...found, standing, store: facts.store }, trusted: true, changed: true };
+    return start({ ...found, standing, store: facts.store });
   }
-  if (found.store === facts.store) return { hard: found, trusted: true, changed: false };
-  if (facts.trustStore) {
-    // One that distrusted what it found, at a start without the operator's word, has it all still: it empties nothing before it hears a leader.
-    const distrusted = found.standing === 'joining' && found.store === NO_STORE;
-    const standing = distrusted ? 'member' : found.standing;
-    return { hard: { ...found, standing, store: facts.store }, trusted: true, changed: true };
+  if (found.store === facts.store) return start(found, { changed: false });
+  const copied = found.store !== NO_STORE;
+  if (facts.trustStore && copied) {
+    // One that distrusted a copy, at a start without the operator's word, has it all still; one that was being refilled has not.
+    return start({
+      ...found,
+      standing: wasDistrusted(found) ? 'member' : found.standing,
+      store: facts.store,
+    });
   }
-  return { hard: endedLife(facts, turn, found), trusted: false, changed: true };
+  const whole = copied && (found.standing !== 'joining' || wasDistrusted(found));
+  return start(endedLife(facts, turn, found), { trusted: false, copied: whole });
+}
+
+function wasDistrusted({ standing, store }: StoredHardState): boolean {
+  return standing === 'joining' && store === COPIED_STORE;
 }
 
 /** What follows a life in which something was forgotten. A replica that was never part of a group has had nothing to forget. */
@@ -86,7 +107,7 @@ export function endedLife(facts: GroupFacts, turn: Turn, hard: StoredHardState):
 function newLife(
   { store }: GroupFacts,
   turn: Turn,
-  rest: { readonly term: number; readonly votedFor: NodeId | null; readonly standing: 'fresh' | 'joining' },
+  rest: Pick<StoredHardState, 'term' | 'votedFor' | 'standing'>,
 ): StoredHardState {
   return { ...rest, life: turn.random.integer(LIFE_BOUND), store, formed: [] };
 }
@@ -189,7 +210,10 @@ export class Opening {
     const state = StateMachine.load(turn.read(APPLIED_KEY), this.#sessions, this.#alone);
     // What was applied is in the log, or the log begins after it.
     if (state.damaged || log.termAt(state.appliedIndex) !== state.appliedTerm) return 'damaged';
-    return { hard: this.hard, log, state };
+    // Where the hard state was damaged the log still tells which terms there were.
+    const { hard } = this;
+    const { term } = log.last;
+    return { hard: hard.term < term ? { ...hard, term, votedFor: null } : hard, log, state };
   }
 }
 

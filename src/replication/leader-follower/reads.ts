@@ -107,11 +107,11 @@ export class Reads {
       generation: 0,
     };
     if (mode === 'linearizable') this.#beginLinearizable(read, turn);
-    this.#tryServe(read, turn, effects);
+    this.#tryServe(read, turn, effects, true);
   }
 
-  /** Rounds were confirmed, entries applied, or time has passed: serves what can be served. */
-  advance(confirmed: readonly Round[], turn: Turn, effects: Effects): void {
+  /** Rounds were confirmed, entries applied, or (`late`) time has passed: serves what can be served. */
+  advance(confirmed: readonly Round[], turn: Turn, effects: Effects, late = false): void {
     if (this.#waiting.length === 0) return;
     const last = confirmed.at(-1);
     const waiting = this.#waiting;
@@ -121,7 +121,7 @@ export class Reads {
         read.round = 0;
         read.index = Math.max(read.index, last.commit);
       }
-      this.#tryServe(read, turn, effects);
+      this.#tryServe(read, turn, effects, late);
     }
   }
 
@@ -185,12 +185,13 @@ export class Reads {
     read.round = leadership.askRound(turn.monotonicMs);
   }
 
-  #tryServe(read: Read, turn: Turn, effects: Effects): void {
+  /** `asks`: for what is missing, where it cannot be served. Not at every turn, or a busy replica would do little else. */
+  #tryServe(read: Read, turn: Turn, effects: Effects, asks = false): void {
     const { state } = this.#host;
     const waits = read.round > 0 || read.index > state.appliedIndex || read.clockMs > hlcWallMs(state.clock);
     if (waits || this.#isTooStale(read, turn)) {
       this.#waiting.push(read);
-      if (!waits) this.#freshen(turn, effects);
+      if (asks && (!waits || read.index > state.appliedIndex)) this.#freshen(turn, effects);
     } else if (read.operation.type === 'get') {
       this.#serveGet(read, read.operation, turn, effects);
     } else {

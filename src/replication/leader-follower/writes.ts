@@ -266,7 +266,8 @@ export class Writes {
         return new TrefoilError(
           'RecordCorrupt',
           `the value that the write depends on is damaged at node ${this.#facts.self}`,
-          { outcome: repeated ? 'unknown' : 'failed' },
+          // It was passed over by a state that is not on disk yet: after a crash the value may read whole, and the entry be applied.
+          { outcome: 'unknown' },
         );
       case 'none':
         return new TrefoilError('StorageFailed', `the state of ${this.#facts.group} here is damaged`);

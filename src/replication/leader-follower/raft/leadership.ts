@@ -268,6 +268,13 @@ export class Leadership {
     return connected >= majorityOf(this.#config.voters.length);
   }
 
+  /** A follower lacks something, be it only word of what is committed. */
+  wakenBy(from: NodeId, nowMs: number): void {
+    this.wake(nowMs);
+    const follower = this.#followers.get(from);
+    if (follower !== undefined) follower.beat = true;
+  }
+
   /** Something is to be done: a quiet group wakes. */
   wake(nowMs: number): void {
     this.#idleBeats = 0;

@@ -160,7 +160,7 @@ export class Raft {
           this.#becomeCandidate(nowMs, true);
         return;
       case 'wake':
-        if (this.#leadership !== undefined) return this.#leadership.wake(nowMs);
+        if (this.#leadership !== undefined) return this.#leadership.wakenBy(from, nowMs);
         // The sender does not lead, and a quiet group would wait for it for ever.
         if (from === this.#leader) this.#becomeFollower(this.term, null, nowMs);
         return;
