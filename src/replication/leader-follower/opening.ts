@@ -210,11 +210,13 @@ export class Opening {
     const state = StateMachine.load(turn.read(APPLIED_KEY), this.#sessions, this.#alone);
     // What was applied is in the log, or the log begins after it.
     if (state.damaged || log.termAt(state.appliedIndex) !== state.appliedTerm) return 'damaged';
-    // Where the hard state was damaged the log still tells which terms there were.
-    const { hard } = this;
-    const { term } = log.last;
-    return { hard: hard.term < term ? { ...hard, term, votedFor: null } : hard, log, state };
+    return { hard: this.#alone ? notBefore(log.last.term, this.hard) : this.hard, log, state };
   }
+}
+
+/** Of an only replica whose hard state was damaged the log tells which terms there were; nobody else can have had its vote. */
+function notBefore(term: number, hard: StoredHardState): StoredHardState {
+  return hard.term < term ? { ...hard, term, votedFor: null } : hard;
 }
 
 /** Where the log begins; null where that cannot be told. */
