@@ -51,8 +51,8 @@ export class UpdateQueue implements StepWorld, ScanWorld {
   #stopped = false;
   /** The storage failed, and is tried again. */
   #retrying = false;
-  /** How long after a failure it is; longer where it fails again and again soon after it was opened anew. */
-  #retryMs = STORAGE_RETRY_MS;
+  /** The pause after a read that failed; longer where that comes again and again soon after the storage was opened anew. */
+  #relapseMs = STORAGE_RETRY_MS;
   #recoveredMs = -Infinity;
   #reopening: Promise<void> = Promise.resolve();
 
@@ -330,7 +330,7 @@ export class UpdateQueue implements StepWorld, ScanWorld {
   #failed(cause: unknown): void {
     this.count('batches_failed', 1);
     this.log('error', 'a batch failed; refusing writes until the storage answers', { error: String(cause) });
-    this.#giveUp(cause);
+    this.#giveUp(cause, STORAGE_RETRY_MS);
   }
 
   /** A read failed, or a step did because of one. The replicas are opened anew, so that those that lead say that they do so no more. */
@@ -342,8 +342,8 @@ export class UpdateQueue implements StepWorld, ScanWorld {
     });
     this.pipeline.stop();
     const relapse = this.#nowMs() - this.#recoveredMs < STORAGE_RELAPSE_MS;
-    this.#retryMs = relapse ? Math.min(this.#retryMs * 2, STORAGE_RELAPSE_MS) : STORAGE_RETRY_MS;
-    this.#giveUp(cause);
+    this.#relapseMs = relapse ? Math.min(this.#relapseMs * 2, STORAGE_RELAPSE_MS) : STORAGE_RETRY_MS;
+    this.#giveUp(cause, this.#relapseMs);
     this.#paused = true;
   }
 
@@ -361,7 +361,7 @@ export class UpdateQueue implements StepWorld, ScanWorld {
   }
 
   /** Nothing that was under way is answered for any more. */
-  #giveUp(cause: unknown): void {
+  #giveUp(cause: unknown, retryMs: number): void {
     this.#refuseWrites();
     // What a batch was to reserve is not reserved.
     this.clockReservation.untilMs = 0;
@@ -370,7 +370,7 @@ export class UpdateQueue implements StepWorld, ScanWorld {
       new TrefoilError('StorageFailed', 'the storage failed while the request was under way', { cause }),
     );
     this.#reopenReplicas();
-    this.#retryLater();
+    this.#retryLater(retryMs);
   }
 
   #refuseWrites(): void {
@@ -389,17 +389,17 @@ export class UpdateQueue implements StepWorld, ScanWorld {
     this.#setup.outputs.flush();
   }
 
-  #retryLater(): void {
+  #retryLater(afterMs: number): void {
     if (this.#retrying) return;
     this.#retrying = true;
-    this.#setup.runtime.timers.after(this.#retryMs, () => {
+    this.#setup.runtime.timers.after(afterMs, () => {
       if (this.#stopped) return;
       this.#recover().then(
         () => this.log('info', 'the storage answers again; taking writes'),
         (error: unknown) => {
           this.#retrying = false;
           this.log('error', 'the storage still fails', { error: String(error) });
-          this.#retryLater();
+          this.#retryLater(STORAGE_RETRY_MS);
         },
       );
     });

@@ -5,7 +5,6 @@ import { SESSION_IDLE_MS_MAX } from '../../src/core/limits.js';
 import { decideRetry } from '../../src/client/retry.js';
 import { TrefoilError } from '../../src/core/errors.js';
 import { encodeAppliedState } from '../../src/protocol/applied-state-codec.js';
-import { encodeHardState } from '../../src/protocol/hard-state-codec.js';
 import { encodeLeaderContext } from '../../src/protocol/leader-context-codec.js';
 import type { InstallSnapshot, JoinQuery } from '../../src/protocol/leader-follower-messages.js';
 import { encodeSegment, type LogEntry, type PutCommand } from '../../src/protocol/log-codec.js';
@@ -108,15 +107,7 @@ describe('the store fails', () => {
 describe('a replica that is being refilled', () => {
   it('names the leader to a linearizable read', () => {
     const lone = new LoneReplica();
-    const hard = {
-      term: 1,
-      votedFor: null,
-      standing: 'joining',
-      life: 1,
-      store: 'store',
-      formed: [],
-    } as const;
-    lone.store.set('h', encodeHardState(hard));
+    lone.storeHard({ standing: 'joining' });
     lone.open();
     lone.settle();
     lone.turn(lone.message(N2, appended(1, { index: 0, term: 0 }, [], 0)));
@@ -270,15 +261,7 @@ describe('a leader', () => {
 describe('a replica that cannot rely on what it has stored', () => {
   it('tells a leader of an earlier term that it cannot follow it', () => {
     const lone = new LoneReplica();
-    const hard = {
-      term: 9,
-      votedFor: null,
-      standing: 'member',
-      life: 1,
-      store: 'another',
-      formed: [],
-    } as const;
-    lone.store.set('h', encodeHardState(hard));
+    lone.storeHard({ term: 9, store: 'another' });
     lone.open();
     lone.settle();
     lone.turn(lone.message(N2, appended(8, { index: 0, term: 0 }, [], 0)));
@@ -411,15 +394,7 @@ describe('a store that is being emptied', () => {
     lone.settle();
     expect(lone.store.has('d/0/k1400')).toBe(true);
     // The store is another one than that in which the life began: the replica begins a new one.
-    const hard = {
-      term: 1,
-      votedFor: null,
-      standing: 'member',
-      life: 1,
-      store: 'another',
-      formed: [],
-    } as const;
-    lone.store.set('h', encodeHardState(hard));
+    lone.storeHard({ store: 'another' });
     lone.open();
     // It is trusted no more after another start, and kept until a leader is heard.
     lone.open();

@@ -1,6 +1,6 @@
 /** Clusters whose data folders were all restored from copies, and what an operator may say of them. */
 import { describe, expect, it } from 'vitest';
-import { decodeHardState, encodeHardState } from '../../src/protocol/hard-state-codec.js';
+import { decodeHardState } from '../../src/protocol/hard-state-codec.js';
 import { COPIED_STORE, NO_STORE } from '../../src/replication/leader-follower/opening.js';
 import { requestVote } from '../support/lone-core.js';
 import { appended, LoneReplica, N2, N3 } from '../support/lone-replica.js';
@@ -71,8 +71,7 @@ describe('a cluster that was restored as a whole', () => {
     const refilling = (standing: 'joining' | 'member', store: string): number | undefined => {
       const lone = new LoneReplica();
       lone.trustStore = true;
-      const hard = { term: 2, votedFor: null, standing, life: 1, store, formed: [] } as const;
-      lone.store.set('h', encodeHardState(hard));
+      lone.storeHard({ term: 2, standing, store });
       lone.open();
       lone.settle();
       return lone.gauges['refilling'];
@@ -99,38 +98,11 @@ describe('a cluster that was restored as a whole', () => {
 
   it('marks what it begins to empty, so that the rest of it is trusted no more', () => {
     const lone = new LoneReplica();
-    const hard = {
-      term: 2,
-      votedFor: null,
-      standing: 'member',
-      life: 1,
-      store: 'another',
-      formed: [],
-    } as const;
-    lone.store.set('h', encodeHardState(hard));
+    lone.storeHard({ term: 2, store: 'another' });
     lone.open();
     const marked = (): string => decodeHardState(lone.store.get('h') as Uint8Array).store;
     expect(marked()).toBe(COPIED_STORE);
     lone.turn(lone.message(N2, appended(2, { index: 0, term: 0 }, [], 0)));
     expect(marked()).toBe(NO_STORE);
-  });
-});
-
-describe('an only replica whose hard state is damaged', () => {
-  it('goes on in a term after those of its log', async () => {
-    const cluster = await SimCluster.start({
-      seed: 4,
-      nodes: ['n1'],
-      namespaces: '\n  - { name: default, strategy: leader-follower, partitions: 1, replicas: 1 }\n',
-    });
-    const db = await cluster.connect('c1', { timeoutMs: 5_000 });
-    const ns = db.namespace<number>('default');
-    for (let restarts = 0; restarts < 3; restarts++) {
-      await cluster.settle(ns.put(`k${String(restarts)}`, restarts));
-      await cluster.stop('n1');
-      if (restarts === 1) cluster.world.disk('n1').flipByte('g/default/0/h');
-      await cluster.settle(cluster.restart('n1'));
-    }
-    for (let i = 0; i < 3; i++) expect((await cluster.settle(ns.get(`k${String(i)}`))).value).toBe(i);
   });
 });

@@ -7,7 +7,7 @@ import { groupId, namespaceName, nodeId, type NodeId } from '../../src/core/ids.
 import { compareKeys } from '../../src/core/text-order.js';
 import type { LeaderFollowerNamespace } from '../../src/cluster/cluster-map.js';
 import type { TrefoilError } from '../../src/core/errors.js';
-import { encodeHardState } from '../../src/protocol/hard-state-codec.js';
+import { encodeHardState, type StoredHardState } from '../../src/protocol/hard-state-codec.js';
 import type { AppendEntries, LeaderFollowerMessage } from '../../src/protocol/leader-follower-messages.js';
 import { encodeSegment, type LogEntry } from '../../src/protocol/log-codec.js';
 import type { ClientResult, GetOperation, PutOperation } from '../../src/protocol/messages.js';
@@ -64,7 +64,15 @@ export class LoneReplica {
   /** A member of a group that was formed, which knows nothing more yet. */
   static member(own: Partial<LeaderFollowerNamespace> = {}): LoneReplica {
     const lone = new LoneReplica(own);
-    const hard = {
+    lone.storeHard();
+    lone.open();
+    lone.settle();
+    return lone;
+  }
+
+  /** Stores a hard state: a member's, in this store, where nothing else is said. */
+  storeHard(own: Partial<StoredHardState> = {}): void {
+    const member = {
       term: 1,
       votedFor: null,
       standing: 'member',
@@ -72,10 +80,7 @@ export class LoneReplica {
       store: 'store',
       formed: [],
     } as const;
-    lone.store.set('h', encodeHardState(hard));
-    lone.open();
-    lone.settle();
-    return lone;
+    this.store.set('h', encodeHardState({ ...member, ...own }));
   }
 
   open(): void {

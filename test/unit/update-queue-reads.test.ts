@@ -112,6 +112,13 @@ describe('a read that fails in a step', () => {
       await rig.run(10);
     }
     expect(failedMs.map((at) => at - (failedMs[0] ?? 0))).toEqual([0, 1, 3, 7]);
+    // A batch that fails is another matter.
+    await rig.world.simulation.runUntil(() => !rig.queue.readOnly);
+    rig.disk.failWrites('StorageFailed');
+    await rig.turn(0, (_turn, effects) => effects.put('c', bytes('4')));
+    await rig.world.simulation.runUntil(() => rig.queue.readOnly);
+    await rig.run(STORAGE_RETRY_MS + 100);
+    expect(rig.queue.readOnly).toBe(false);
     await rig.run(10_000 + STORAGE_RELAPSE_MS);
     rig.disk.failReads(1);
     await rig.turn(0, (turn) => turn.read('b'));
